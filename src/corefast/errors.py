@@ -1,0 +1,318 @@
+"""The one tree of errors: each leaf has a stable code, a blame, and no secret in its text."""
+
+
+class CorefastError(Exception):
+    """Root of all errors. `code` is stable; `fatal` closes the link."""
+
+    code = "internal"
+    fatal = False
+
+
+# ── who is to blame ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PeerError(CorefastError):
+    """The other side broke the protocol."""
+
+    code = "peer"
+
+
+class CallerError(CorefastError):
+    """The request cannot be served as it stands; nothing was changed."""
+
+    code = "request"
+
+
+class BusyError(CorefastError):
+    """A limit is reached or a part is away; the same request may succeed later."""
+
+    code = "busy"
+
+    def __init__(self, text: str = "try again later", retry_after_ms: int = 1_000) -> None:
+        super().__init__(text)
+        self.retry_after_ms = retry_after_ms
+
+
+class SetupError(CorefastError):
+    """The operator has to change something; the text says what."""
+
+    code = "setup"
+
+
+# ── frames and links ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class FrameTooLarge(PeerError):
+    code = "frame.too_large"
+    fatal = True
+
+
+class FrameTruncated(PeerError):
+    code = "frame.truncated"
+    fatal = True
+
+
+class FrameMalformed(PeerError):
+    code = "frame.malformed"
+    fatal = True
+
+
+class MessageUndecodable(PeerError):
+    """A record is not a message of this link's vocabulary."""
+
+    code = "message.undecodable"
+    fatal = True
+
+
+class VersionUnsupported(PeerError):
+    code = "version.unsupported"
+    fatal = True
+
+
+class HandshakeFailed(PeerError):
+    code = "handshake.failed"
+    fatal = True
+
+
+class PeerOutOfTurn(PeerError):
+    code = "peer.out_of_turn"
+    fatal = True
+
+
+class CreditExceeded(PeerError):
+    code = "credit.exceeded"
+    fatal = True
+
+
+class LinkOverflow(BusyError):
+    """Our own queue toward a slow peer is full."""
+
+    code = "link.overflow"
+    fatal = True
+
+
+class LinkTimeout(PeerError):
+    code = "link.timeout"
+    fatal = True
+
+
+class LinkLost(BusyError):
+    """The connection ended before the answer came; whether the call took effect is unknown."""
+
+    code = "link.lost"
+
+
+class CallTimeout(BusyError):
+    code = "call.timeout"
+
+
+class RemoteRefused(CallerError):
+    """The other side answered a call with an error; `code` is the remote one."""
+
+    def __init__(self, code: str, text: str = "", retry_after_ms: int = 0) -> None:
+        super().__init__(text or code)
+        self.code = code
+        self.retry_after_ms = retry_after_ms
+
+
+# ── keys, sessions, messages ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class KeyMalformed(PeerError):
+    code = "key.malformed"
+
+
+class KeyAgreementFailed(PeerError):
+    """A low-order point: the shared secret would be all zero."""
+
+    code = "key.low_order"
+
+
+class SignatureInvalid(PeerError):
+    code = "signature.invalid"
+
+
+class CiphertextInvalid(PeerError):
+    """Authentication or padding failed; nothing was learned."""
+
+    code = "ciphertext.invalid"
+
+
+class MessageMalformed(PeerError):
+    code = "message.malformed"
+
+
+class MessageVersionUnsupported(PeerError):
+    code = "message.version"
+
+
+class MessageMacInvalid(PeerError):
+    code = "message.mac"
+
+
+class MessageReplayed(PeerError):
+    code = "message.replayed"
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"message {index} was already read")
+
+
+class MessageGapTooLarge(PeerError):
+    code = "message.gap"
+
+
+class SessionMissing(PeerError):
+    code = "session.missing"
+
+
+class PreKeyUnknown(PeerError):
+    """The message names a prekey that we do not hold (any more)."""
+
+    code = "prekey.unknown"
+
+
+class BundleInvalid(PeerError):
+    code = "bundle.invalid"
+
+
+class IdentityChanged(PeerError):
+    code = "identity.changed"
+
+
+class ContentMalformed(PeerError):
+    code = "content.malformed"
+
+
+class SnapshotInvalid(CorefastError):
+    code = "snapshot.invalid"
+
+
+class SealBroken(CorefastError):
+    """A sealed value does not open: wrong master key, or a changed byte."""
+
+    code = "seal.broken"
+
+
+# ── numbers, registration, the relay ───────────────────────────────────────────────────────────────────────────────
+
+
+class NumberInvalid(CallerError):
+    code = "number.invalid"
+
+
+class NumberUnknown(CallerError):
+    code = "number.unknown"
+
+
+class NumberTaken(CallerError):
+    code = "number.taken"
+
+
+class CodeRequired(CallerError):
+    code = "code.required"
+
+
+class CodeWrong(CallerError):
+    code = "code.wrong"
+
+
+class PinRequired(CallerError):
+    code = "pin.required"
+
+
+class PinWrong(CallerError):
+    code = "pin.wrong"
+
+
+class NotAttached(CallerError):
+    code = "link.not_attached"
+
+
+class AttachSuperseded(CallerError):
+    """Another copy of this account attached later: ours must not send."""
+
+    code = "attach.superseded"
+
+
+class RateLimited(BusyError):
+    code = "rate.limited"
+
+
+class Overloaded(BusyError):
+    code = "overloaded"
+
+
+# ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StoreError(CorefastError):
+    """The database failed; the batch was rolled back."""
+
+    code = "store"
+
+
+class StoreBusy(StoreError):
+    code = "store.busy"
+
+
+class StoreFull(StoreError):
+    code = "store.full"
+
+
+class StoreConflict(StoreError):
+    """A unique key exists already."""
+
+    code = "store.conflict"
+
+
+class RowCountUnexpected(StoreError):
+    """A statement that had to change an exact number of rows changed another: an invariant broke or a lease is lost."""
+
+    code = "store.row_count"
+
+
+class SchemaTooNew(SetupError):
+    code = "schema.too_new"
+
+
+# ── the core as its callers see it ─────────────────────────────────────────────────────────────────────────────────
+
+
+class TokenInvalid(CallerError):
+    code = "token.invalid"
+
+
+class ScopeMissing(CallerError):
+    code = "scope.missing"
+
+
+class ParameterMissing(CallerError):
+    code = "parameter.missing"
+
+
+class ParameterInvalid(CallerError):
+    code = "parameter.invalid"
+
+
+class MessageTooLong(CallerError):
+    code = "message.too_long"
+
+
+class RecipientIsSender(CallerError):
+    code = "recipient.is_sender"
+
+
+class MessageUnknown(CallerError):
+    code = "message.unknown"
+
+
+class IdempotencyRunning(CallerError):
+    code = "idempotency.running"
+
+
+class IdempotencyMismatch(CallerError):
+    code = "idempotency.mismatch"
+
+
+class CursorInvalid(CallerError):
+    code = "cursor.invalid"

@@ -1,0 +1,132 @@
+"""Every bound of the system, with its unit and its reason."""
+
+# ── frames and links ───────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_FRAME_CIPHERTEXT = 65_535
+"""Bytes of one Noise message (Noise, section 3); the 3-byte length could say more and is refused."""
+
+MAX_MESSAGE_BYTES = 1_048_576
+"""Bytes of one message after its fragments are joined: a hundred envelopes of the largest size."""
+
+MAX_HANDSHAKE_BYTES = 1_024
+"""Bytes of one handshake message; ours are under 200."""
+
+LINK_WINDOW_BYTES = 4_194_304
+"""Bytes a peer may send that we have not consumed; the rest waits on its side."""
+
+MAX_LINK_OUTBOX_BYTES = 16_777_216
+"""Bytes queued toward a slow peer before its link is cut."""
+
+MAX_OPEN_CALLS = 16_384
+"""Calls one side of a link may have unanswered."""
+
+HANDSHAKE_TIMEOUT_MS = 10_000
+KEEPALIVE_INTERVAL_MS = 15_000
+KEEPALIVE_DEADLINE_MS = 45_000
+"""A link that brought nothing for three intervals is dead (a silent drop has no FIN)."""
+
+CALL_TIMEOUT_MS = 30_000
+
+# ── the ratchet (libsignal's consts.rs) ────────────────────────────────────────────────────────────────────────────
+
+MAX_MESSAGE_GAP = 25_000
+"""Messages a peer may skip in one chain: bounds what a forged header can make us derive."""
+
+MAX_SKIPPED_KEYS = 2_000
+"""Skipped message keys kept a chain, newest first."""
+
+MAX_RECEIVER_CHAINS = 5
+MAX_ARCHIVED_SESSIONS = 40
+
+# ── content ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_TEXT_CHARACTERS = 4_096
+"""The on-premises API's limit for text.body."""
+
+MAX_PLAINTEXT_BYTES = 65_536
+PLAINTEXT_BLOCK_BYTES = 160
+"""Plaintexts are padded to multiples of this, so that a ciphertext's size says little."""
+
+MAX_ENVELOPE_BYTES = 98_304
+"""Bytes of one ciphertext at the relay (Signal's server: 96 KiB)."""
+
+# ── the relay ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MESSAGE_TTL_MS = 30 * 86_400_000
+"""How long the relay keeps an envelope before it reports `expired`."""
+
+DIRECT_WAIT_MS = 20
+"""How long an envelope that was forwarded to a drained device waits for its ack before it is written."""
+
+MAX_UNACKED_ITEMS = 1_024
+"""Mailbox items in flight to one connection (nsq's RDY)."""
+
+MAX_UNACKED_BYTES = 2_097_152
+
+MAX_MAILBOX_ITEMS = 1_000_000
+MAX_MAILBOX_BYTES = 1_073_741_824
+
+MAX_UNANSWERED_POSTS = 4_096
+"""Posts a core may have without a result."""
+
+MAX_DEVICES = 8
+MAX_ONE_TIME_PREKEYS = 1_000
+"""Stored a device and kind."""
+
+PREKEY_STOCK = 100
+PREKEY_FLOOR = 25
+KEM_PREKEY_STOCK = 20
+KEM_PREKEY_FLOOR = 5
+SIGNED_PREKEY_LIFE_MS = 7 * 86_400_000
+SIGNED_PREKEY_GRACE_MS = 30 * 86_400_000
+"""An old signed prekey still opens messages that waited a whole TTL."""
+
+BUNDLE_BURST = 6
+BUNDLE_REFILL_PER_S = 1 / 600
+"""Prekey fetches for one (caller, target) pair (Signal's server); operators raise it for a bulk sender."""
+
+CODE_LIFE_MS = 600_000
+CODE_TRIES = 5
+
+# ── the core ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_LANE_MESSAGES = 10_000
+"""Accepted messages of one peer that wait for the relay."""
+
+MAX_WAITING_MESSAGES = 1_000_000
+"""Accepted messages of one core that wait for the relay; above it a send is 503/1016."""
+
+MAX_CACHED_SESSIONS = 100_000
+
+EVENT_LIFE_MS = 7 * 86_400_000
+MAX_EVENTS = 1_000_000
+"""Without a webhook, events are kept this long or this many."""
+
+IDEMPOTENCY_LIFE_MS = 24 * 3_600_000
+MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+
+MAX_API_KEYS = 10_000
+
+# ── the front ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_BODY_BYTES = 131_072
+"""A JSON body of the API; media has its own path."""
+
+MAX_JSON_DEPTH = 64
+KEY_CACHE_MS = 500
+MAX_WAIT_MS = 60_000
+"""The longest a poll for events may wait."""
+
+MAX_PAGE = 1_000
+
+# ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WEBHOOK_TIMEOUT_MS = 15_000
+WEBHOOK_CONCURRENCY = 24
+WEBHOOK_HOLD_MS = 60_000
+"""How long a failing delivery holds its conversation back before it is parked."""
+
+WEBHOOK_SCHEDULE_MS = (0, 5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000)
+"""Attempts after a first failure (Standard Webhooks); then the dead-letter list."""
+
+MAX_WEBHOOK_ANSWER_BYTES = 65_536

@@ -1,0 +1,60 @@
+"""What a ciphertext holds: the plaintext vocabulary that only cores and devices read."""
+
+import msgspec
+
+from corefast.errors import ContentMalformed
+from corefast.limits import MAX_PLAINTEXT_BYTES, PLAINTEXT_BLOCK_BYTES
+
+
+class Text(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A text message."""
+
+    body: str
+    preview_url: bool = False
+
+
+class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The reader has seen these messages."""
+
+    ids: list[bytes]
+
+
+Body = Text | Read
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """One message as its author wrote it.
+
+    `id` (16 bytes) repeats the envelope's, which the relay could have swapped; `at_ms` is the author's clock;
+    `name` is the author's profile name; `reply_to` the id of a quoted message.
+    """
+
+    id: bytes
+    at_ms: int
+    body: Body
+    name: str = ""
+    reply_to: bytes | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Content)
+
+
+def encode_content(content: Content) -> bytes:
+    """Return the padded plaintext: msgpack, 0x80, zeros to a multiple of `PLAINTEXT_BLOCK_BYTES` (ISO 7816-4)."""
+    packed = _encoder.encode(content)
+    size = len(packed) + 1
+    return packed + b"\x80" + bytes(-size % PLAINTEXT_BLOCK_BYTES)
+
+
+def decode_content(plaintext: bytes) -> Content:
+    """Return what `encode_content` was given; raise `ContentMalformed`."""
+    if len(plaintext) > MAX_PLAINTEXT_BYTES:
+        raise ContentMalformed("the plaintext is too large")
+    packed = plaintext.rstrip(b"\0")
+    if not packed.endswith(b"\x80"):
+        raise ContentMalformed("the padding is wrong")
+    try:
+        return _decoder.decode(packed[:-1])
+    except (msgspec.DecodeError, RecursionError):
+        raise ContentMalformed("the plaintext is no message") from None

@@ -1,0 +1,332 @@
+"""The gateway protocol: what fronts and webhook emitters say to a core. Every message is a call with one answer."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class State(StrEnum):
+    """A message's life; it never goes back."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class EventKind(StrEnum):
+    MESSAGE = "message"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNREADABLE = "unreadable"
+    IDENTITY_CHANGED = "identity_changed"
+    SUPERSEDED = "superseded"
+
+
+class Scope(StrEnum):
+    SEND = "send"
+    READ = "read"
+    ADMIN = "admin"
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """Why a message failed: a webhook error code of the on-premises API, its title, and a sentence for people."""
+
+    code: int
+    title: str
+    details: str
+
+
+# ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CheckKey(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """*digest*: SHA-256 of the API key as the client sent it. → `KeyView`. Errors: `token.invalid`."""
+
+    digest: bytes
+
+
+class KeyView(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    id: str
+    name: str
+    account: str
+    scopes: tuple[Scope, ...]
+    created_ms: int
+
+
+class NewKey(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """→ `NewKeyMade`. With *key* an existing secret is taken over (`cf_…`), and a repeat is harmless."""
+
+    name: str
+    scopes: tuple[Scope, ...] = (Scope.SEND, Scope.READ, Scope.ADMIN)
+    key: str = ""
+
+
+class NewKeyMade(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """*key* is shown here once and never again; the core stores its digest."""
+
+    view: KeyView
+    key: str
+
+
+class ListKeys(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """→ `Keys`."""
+
+
+class Keys(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    keys: list[KeyView]
+
+
+class RevokeKey(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """→ `Done`. Errors: `token.invalid` where no key has this id."""
+
+    id: str
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    pass
+
+
+# ── sending and reading ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Idempotency(msgspec.Struct, frozen=True, array_like=True):
+    """*scope*: key id and route; *fingerprint*: SHA-256 of the decoded request."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+
+class SendText(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """→ `Accepted` once it is durable. *to* in any spelling.
+
+    Errors: `number.invalid`, `recipient.is_sender`, `message.too_long`, `parameter.missing`, `idempotency.running`,
+    `idempotency.mismatch`, `overloaded`, `store…`.
+    """
+
+    account: str
+    to: str
+    body: str
+    preview_url: bool = False
+    reply_to: str = ""
+    idempotency: Idempotency | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """*id* as clients see it; *to* canonical; *replayed* when the idempotency key answered."""
+
+    id: str
+    to: str
+    replayed: bool = False
+
+
+class GetMessage(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    """→ `MessageView`. Errors: `message.unknown`."""
+
+    account: str
+    id: str
+
+
+class StateChange(msgspec.Struct, frozen=True, array_like=True):
+    state: State
+    at_ms: int
+
+
+class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
+    """A message in either direction, with its history oldest first."""
+
+    id: str
+    direction: str
+    peer: str
+    content_type: str
+    text: str
+    state: State
+    history: list[StateChange]
+    failure: Failure | None = None
+    reply_to: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One fact of the feed, the same bytes each time it is read.
+
+    *id* is `evt_…`, stable; *position* orders events of one *shard*; *message_id* as clients see it; *text*, *name*
+    and *reply_to* only for `MESSAGE`, *failure* only for `FAILED` and `EXPIRED`.
+    """
+
+    id: str
+    shard: int
+    position: int
+    kind: EventKind
+    at_ms: int
+    peer: str = ""
+    message_id: str = ""
+    text: str = ""
+    name: str = ""
+    reply_to: str = ""
+    failure: Failure | None = None
+
+
+class ReadEvents(msgspec.Struct, frozen=True, array_like=True, tag=14):
+    """→ `Events` after the opaque cursor (empty: the oldest kept), waiting up to *wait_ms* for the first one."""
+
+    account: str
+    after: str = ""
+    limit: int = 100
+    wait_ms: int = 0
+
+
+class Events(msgspec.Struct, frozen=True, array_like=True, tag=15):
+    events: list[Event]
+    cursor: str
+    oldest: str
+    """The cursor before the oldest event kept: a reader that is behind it has missed some."""
+
+
+# ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SetWebhook(msgspec.Struct, frozen=True, array_like=True, tag=20):
+    """→ `Webhook`. An empty URL turns webhooks off. The secret is made on the first call and kept."""
+
+    url: str
+    statuses: tuple[State, ...] = (State.SENT, State.DELIVERED, State.READ, State.FAILED)
+
+
+class GetWebhook(msgspec.Struct, frozen=True, array_like=True, tag=21):
+    """→ `Webhook`."""
+
+
+class Webhook(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """*secret* is `whsec_…` (Standard Webhooks)."""
+
+    url: str
+    secret: str
+    statuses: tuple[State, ...]
+
+
+class ClaimDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """→ `Deliveries`: events due now, at most one of each conversation at a time, waiting up to *wait_ms*.
+
+    A claim lasts as long as the link that made it. Without a webhook it waits and comes back empty.
+    """
+
+    limit: int = 100
+    wait_ms: int = 20_000
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True):
+    """*attempt* counts from 1."""
+
+    event: Event
+    attempt: int
+
+
+class Deliveries(msgspec.Struct, frozen=True, array_like=True, tag=24):
+    webhook: Webhook
+    deliveries: list[Delivery]
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """*status*: the HTTP status, 0 when none came; *disable*: the receiver answered 410."""
+
+    event_id: str
+    delivered: bool
+    status: int = 0
+    error: str = ""
+    retry_after_ms: int = 0
+    disable: bool = False
+
+
+class ReportDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=25):
+    """→ `Done` once it is durable."""
+
+    outcomes: list[Outcome]
+
+
+class ListDead(msgspec.Struct, frozen=True, array_like=True, tag=26):
+    """→ `DeadDeliveries`: those that used up their schedule, oldest first."""
+
+    limit: int = 100
+
+
+class DeadDelivery(msgspec.Struct, frozen=True, array_like=True):
+    event_id: str
+    attempts: int
+    last_ms: int
+    status: int
+    error: str
+
+
+class DeadDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=27):
+    deliveries: list[DeadDelivery]
+
+
+class ReplayDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=28):
+    """Put dead deliveries (all of them when *event_ids* is empty) back on the schedule. → `Done`."""
+
+    event_ids: list[str] = []
+
+
+# ── operations ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class GetHealth(msgspec.Struct, frozen=True, array_like=True, tag=30):
+    """→ `Health`."""
+
+
+class Health(msgspec.Struct, frozen=True, array_like=True, tag=31):
+    """*gateway_status* in the on-premises words: connected, connecting, disconnected, uninitialized, unregistered."""
+
+    node: str
+    number: str
+    gateway_status: str
+    store_ok: bool
+    keys_ok: bool
+    waiting_messages: int
+    waiting_deliveries: int
+    version: str
+
+
+class GetMetrics(msgspec.Struct, frozen=True, array_like=True, tag=32):
+    """→ `Metrics`: the core's own, in the Prometheus text format."""
+
+
+class Metrics(msgspec.Struct, frozen=True, array_like=True, tag=33):
+    text: str
+
+
+Message = (
+    CheckKey
+    | KeyView
+    | NewKey
+    | NewKeyMade
+    | ListKeys
+    | Keys
+    | RevokeKey
+    | Done
+    | SendText
+    | Accepted
+    | GetMessage
+    | MessageView
+    | ReadEvents
+    | Events
+    | SetWebhook
+    | GetWebhook
+    | Webhook
+    | ClaimDeliveries
+    | Deliveries
+    | ReportDeliveries
+    | ListDead
+    | DeadDeliveries
+    | ReplayDeliveries
+    | GetHealth
+    | Health
+    | GetMetrics
+    | Metrics
+)

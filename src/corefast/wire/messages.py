@@ -1,0 +1,264 @@
+"""The relay protocol: what cores and devices say to the relay and it to them; ciphertext is opaque bytes.
+
+A connection's place in the protocol: nothing but `Register` or `Attach` is served before one of them succeeded.
+Calls have exactly one answer; the rest are one-way.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from corefast.address import Address
+
+
+class Kind(IntEnum):
+    """What an item of a mailbox is. 2 and 3 are libsignal's type codes; from 16 on it comes from the relay itself."""
+
+    WHISPER = 2
+    PREKEY = 3
+    DELIVERED = 16
+    EXPIRED = 17
+    FAILED = 18
+
+
+class PostState(IntEnum):
+    """What became of a post. Only the first two mean that the relay took it."""
+
+    STORED = 1
+    """Durable in every mailbox it names."""
+    DELIVERED = 2
+    """Every device it names has acked it; no receipt follows."""
+    DEVICES_CHANGED = 3
+    """Nothing was stored: fetch the bundle and encrypt for the new list."""
+    UNKNOWN = 4
+    """Nothing was stored: nobody is registered under that number."""
+    REFUSED = 5
+    """Nothing was stored: mailbox full, envelope too large, or too many posts in flight; try later."""
+
+
+# ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PublicPreKey(msgspec.Struct, frozen=True, array_like=True):
+    """A one-time prekey: 0x05 and 32 bytes."""
+
+    id: int
+    public: bytes
+
+
+class SignedPreKey(msgspec.Struct, frozen=True, array_like=True):
+    """A prekey with its XEdDSA signature (64 bytes) by the identity key; `public` carries its type byte.
+
+    For the curve 33 bytes, for Kyber-1024 1,569 bytes (0x08 first).
+    """
+
+    id: int
+    public: bytes
+    signature: bytes
+
+
+class PreKeyUpload(msgspec.Struct, frozen=True, array_like=True):
+    """New public prekeys; a field left out keeps what the relay has. One-time keys are added to the stock."""
+
+    signed: SignedPreKey | None = None
+    last_resort: SignedPreKey | None = None
+    one_time: list[PublicPreKey] = []
+    one_time_kem: list[SignedPreKey] = []
+
+
+class DeviceBundle(msgspec.Struct, frozen=True, array_like=True):
+    """What is needed to start a session with one device."""
+
+    device: int
+    registration_id: int
+    signed: SignedPreKey
+    kem: SignedPreKey
+    one_time: PublicPreKey | None
+
+
+# ── client to relay, calls ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Register(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Claim *number* for the link key of this connection, as its device 1. → `Registered`.
+
+    Repeating it from the same link key with the same identity is harmless. Errors: `number.taken` (unless *replace*
+    and admission allows), `code.required`, `code.wrong`, `pin.required`, `pin.wrong`, `bundle.invalid`, `rate.limited`.
+    """
+
+    number: str
+    identity: bytes
+    registration_id: int
+    prekeys: PreKeyUpload
+    code: str = ""
+    pin: str = ""
+    replace: bool = False
+    shards: int = 1
+
+
+class Registered(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    address: Address
+    devices_version: int
+
+
+class Attach(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Open the mailbox of this link key's device. → `Attached`; items follow as `Deliver`.
+
+    A phone leaves the rest at its defaults and a newer connection cuts the older one. A core names its shards and
+    moves the token from *token* to *next_token* (16 random bytes that it has already committed): the relay agrees
+    when it knows *token* or already *next_token* (a retry), and when *commit_seq* is not below the highest it has
+    seen; else `attach.superseded`. *force* is the operator's word after a restore.
+    """
+
+    shards: list[int] = []
+    token: bytes = b""
+    next_token: bytes = b""
+    commit_seq: int = 0
+    force: bool = False
+
+
+class Attached(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    address: Address
+    devices_version: int
+    one_time_left: int
+    one_time_kem_left: int
+    prekeys_wanted: bool = False
+    """The relay was restored and dropped the one-time stock: upload a new one."""
+
+
+class PutPreKeys(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """→ `PreKeyCount`. Errors: `bundle.invalid`."""
+
+    prekeys: PreKeyUpload
+
+
+class PreKeyCount(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    one_time_left: int
+    one_time_kem_left: int
+
+
+class FetchBundle(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """→ `Bundle`; takes one one-time prekey of each kind from each device. Errors: `number.unknown`, `rate.limited`."""
+
+    number: str
+
+
+class Bundle(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    number: str
+    identity: bytes
+    devices_version: int
+    devices: list[DeviceBundle]
+
+
+class SetPin(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """Set or clear (empty) the pin that a later claim of this number must show. → `Done`."""
+
+    pin: str
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    pass
+
+
+# ── posts and mailbox items, one-way ───────────────────────────────────────────────────────────────────────────────
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """The ciphertext for one device."""
+
+    device: int
+    kind: int
+    body: bytes
+
+
+class Post(msgspec.Struct, frozen=True, array_like=True):
+    """One message for every device of *to* in list *devices_version*; *id* (16 bytes) makes a repeat harmless."""
+
+    id: bytes
+    to: str
+    devices_version: int
+    parts: list[Part]
+    expires_ms: int = 0
+    """Unix time after which it is reported `EXPIRED`; 0 for the relay's own limit."""
+
+
+class PostBatch(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """Posts in order, under the sender's *commit_seq* (0 from a phone). A `PostResults` comes for each, in any order."""
+
+    commit_seq: int
+    posts: list[Post]
+
+
+class PostResult(msgspec.Struct, frozen=True, array_like=True):
+    id: bytes
+    state: int
+    at_ms: int
+
+
+class PostResults(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    results: list[PostResult]
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """One item of a mailbox.
+
+    *seq* names it on this connection only. For a message *sender* is whom the relay authenticated and *body* the
+    ciphertext. From the relay itself (`DELIVERED`, `EXPIRED`, `FAILED`) *sender* is the device that it is about.
+    """
+
+    seq: int
+    id: bytes
+    kind: int
+    sender: Address
+    at_ms: int
+    body: bytes = b""
+
+
+class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=13):
+    """Items in the mailbox's order; at most `MAX_UNACKED_ITEMS` are unacked at a time."""
+
+    items: list[Item]
+
+
+class Ack(msgspec.Struct, frozen=True, array_like=True, tag=14):
+    """These items are stored here for good; the relay may forget them."""
+
+    seqs: list[int]
+
+
+class Drained(msgspec.Struct, frozen=True, array_like=True, tag=15):
+    """The backlog is delivered; what follows is live."""
+
+
+class Evicted(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """Another connection took this place (`attach.superseded`) or the number (`number.taken`); the relay hangs up."""
+
+    code: str
+
+
+class PreKeysLow(msgspec.Struct, frozen=True, array_like=True, tag=17):
+    """The one-time stock fell to its floor."""
+
+    one_time_left: int
+    one_time_kem_left: int
+
+
+Message = (
+    Register
+    | Registered
+    | Attach
+    | Attached
+    | PutPreKeys
+    | PreKeyCount
+    | FetchBundle
+    | Bundle
+    | SetPin
+    | Done
+    | PostBatch
+    | PostResults
+    | Deliver
+    | Ack
+    | Drained
+    | Evicted
+    | PreKeysLow
+)
