@@ -51,7 +51,8 @@ def canonical_number(text: str, *, development: bool = True) -> str:
 
 def _development_number(plain: str, development: bool) -> str:
     digits = "".join(c for c in plain if c.isdecimal() and c.isascii())
-    if development and digits.startswith("999") and 7 <= len(digits) <= 15 and not set(plain) - set("+0123456789 -()./"):
+    is_written_as_number = not set(plain) - set("+0123456789 -()./")
+    if development and digits.startswith("999") and 7 <= len(digits) <= 15 and is_written_as_number:
         return digits
     raise NumberInvalid("write the number in international form, such as +49 30 23125000")
 

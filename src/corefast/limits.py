@@ -126,7 +126,29 @@ WEBHOOK_CONCURRENCY = 24
 WEBHOOK_HOLD_MS = 60_000
 """How long a failing delivery holds its conversation back before it is parked."""
 
-WEBHOOK_SCHEDULE_MS = (0, 5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000)
+WEBHOOK_SCHEDULE_MS = (
+    0,
+    5_000,
+    300_000,
+    1_800_000,
+    7_200_000,
+    18_000_000,
+    36_000_000,
+    50_400_000,
+    72_000_000,
+    86_400_000,
+)
 """Attempts after a first failure (Standard Webhooks); then the dead-letter list."""
 
 MAX_WEBHOOK_ANSWER_BYTES = 65_536
+
+# ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_BATCH_UNITS = 4_096
+"""Units of work in one transaction: bounds how long a commit can take, and what one failure takes with it."""
+
+MAX_QUEUED_UNITS = 65_536
+"""Units, and reads, that wait for the database before further ones are refused."""
+
+MAX_STATEMENTS = 1_024
+"""Prepared statements a connection keeps; SQL texts are constants, so more is a mistake."""
