@@ -1,0 +1,25 @@
+from libc.stdint cimport uint8_t
+
+from corefast.native.provider cimport SHA256_CTX
+
+
+cdef enum:
+    DIGEST_SIZE = 32
+
+
+cdef struct HmacKey:
+    # The hash states after the padded key: two of the four blocks of a short HMAC, done once.
+    SHA256_CTX inner
+    SHA256_CTX outer
+
+
+cdef void hmac_load(HmacKey *key, const uint8_t *src, size_t size) noexcept nogil
+cdef void hmac_digest(const HmacKey *key, const uint8_t *src, size_t size, uint8_t *dst) noexcept nogil
+cdef void hmac_digest_pair(const HmacKey *key, const uint8_t *first, size_t first_size,
+                           const uint8_t *second, size_t second_size, uint8_t *dst) noexcept nogil
+cdef void hkdf_extract(const uint8_t *salt, size_t salt_size, const uint8_t *ikm, size_t size,
+                       uint8_t *dst) noexcept nogil
+cdef void hkdf_expand(const uint8_t *prk, const uint8_t *info, size_t info_size,
+                      uint8_t *dst, size_t size) noexcept nogil
+cdef void hkdf(const uint8_t *salt, size_t salt_size, const uint8_t *ikm, size_t ikm_size,
+               const uint8_t *info, size_t info_size, uint8_t *dst, size_t size) noexcept nogil

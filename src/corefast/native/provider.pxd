@@ -1,0 +1,71 @@
+"""The part of libcrypto that corefast uses, declared once.
+
+The low-level SHA-256 calls are deprecated since OpenSSL 3.0 and kept on purpose: EVP costs twice as much for the
+one- and two-block messages of a ratchet (measured 0.33 us against 0.168 us for an HMAC of one byte).
+"""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+
+cdef extern from "<openssl/sha.h>" nogil:
+    ctypedef struct SHA256_CTX:
+        uint32_t h[8]
+
+    int SHA256_Init(SHA256_CTX *ctx)
+    int SHA256_Update(SHA256_CTX *ctx, const void *src, size_t size)
+    int SHA256_Final(uint8_t *dst, SHA256_CTX *ctx)
+    void SHA256_Transform(SHA256_CTX *ctx, const uint8_t *block)
+
+
+cdef extern from "<openssl/crypto.h>" nogil:
+    int CRYPTO_memcmp(const void *a, const void *b, size_t size)
+
+
+cdef extern from "<openssl/err.h>" nogil:
+    void ERR_clear_error()
+
+
+cdef extern from "<openssl/params.h>" nogil:
+    ctypedef struct OSSL_PARAM:
+        pass
+
+    OSSL_PARAM OSSL_PARAM_construct_octet_string(const char *key, void *src, size_t size)
+    OSSL_PARAM OSSL_PARAM_construct_end()
+
+
+cdef extern from "<openssl/evp.h>" nogil:
+    ctypedef struct EVP_CIPHER:
+        pass
+    ctypedef struct EVP_CIPHER_CTX:
+        pass
+    ctypedef struct EVP_PKEY:
+        pass
+    ctypedef struct EVP_PKEY_CTX:
+        pass
+    int EVP_CTRL_AEAD_GET_TAG
+    int EVP_CTRL_AEAD_SET_TAG
+    int EVP_PKEY_PUBLIC_KEY
+    int EVP_PKEY_KEYPAIR
+
+    EVP_CIPHER *EVP_CIPHER_fetch(void *library, const char *name, const char *properties)
+    EVP_CIPHER_CTX *EVP_CIPHER_CTX_new()
+    void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *ctx)
+    int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *ctx, int command, int size, void *data)
+    int EVP_EncryptInit_ex2(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv,
+                            const OSSL_PARAM *params)
+    int EVP_EncryptUpdate(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size, const uint8_t *src, int size)
+    int EVP_EncryptFinal_ex(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size)
+    int EVP_DecryptInit_ex2(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv,
+                            const OSSL_PARAM *params)
+    int EVP_DecryptUpdate(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size, const uint8_t *src, int size)
+    int EVP_DecryptFinal_ex(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size)
+
+    EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(void *library, const char *name, const char *properties)
+    EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_pkey(void *library, EVP_PKEY *key, const char *properties)
+    void EVP_PKEY_CTX_free(EVP_PKEY_CTX *ctx)
+    void EVP_PKEY_free(EVP_PKEY *key)
+    int EVP_PKEY_fromdata_init(EVP_PKEY_CTX *ctx)
+    int EVP_PKEY_fromdata(EVP_PKEY_CTX *ctx, EVP_PKEY **key, int selection, OSSL_PARAM *params)
+    int EVP_PKEY_derive_init(EVP_PKEY_CTX *ctx)
+    int EVP_PKEY_derive_set_peer_ex(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, int validate)
+    int EVP_PKEY_derive(EVP_PKEY_CTX *ctx, uint8_t *dst, size_t *size)
