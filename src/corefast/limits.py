@@ -119,6 +119,24 @@ MAX_WAIT_MS = 60_000
 
 MAX_PAGE = 1_000
 
+MAX_HEAD_BYTES = 32_768
+"""Request line and headers of one HTTP request."""
+
+MAX_DISCARDED_BODY_BYTES = 8_388_608
+"""What we read and drop of a body that was answered 413 already, so that its sender sees the answer."""
+
+HTTP_READ_TIMEOUT_MS = 10_000
+"""A request has this long to arrive, head and body; a slow one holds a socket and nothing else."""
+
+HTTP_KEEP_ALIVE_S = 30
+MAX_HTTP_CONNECTIONS = 8_192
+MAX_KEY_CHECKS = 64
+"""Unknown API keys one front asks its core about at a time; known ones are never held up by them."""
+
+MAX_KNOWN_KEYS = 10_000
+MAX_POLLS = 2_048
+"""Polls for events one front has open: each holds a call on the link to the core."""
+
 # ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 WEBHOOK_TIMEOUT_MS = 15_000
