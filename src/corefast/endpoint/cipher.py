@@ -1,0 +1,145 @@
+"""Encrypts to and decrypts from one device of a peer, whichever session that takes.
+
+Knows neither who may be trusted (`trust`) nor where a snapshot is kept. Session choice follows libsignal: a repeated
+prekey message reuses its session, a Whisper message tries the current session and then the archived ones, and the one
+that worked becomes the current one. So two sides that started at the same moment meet in one session.
+"""
+
+import msgspec
+
+from corefast.endpoint.selection import Selection
+from corefast.endpoint.stock import OwnKeys, Random
+from corefast.errors import MessageMalformed, MessageReplayed, PeerError, PreKeyUnknown, SessionMissing
+from corefast.protocol.bundle import PreKeyBundle
+from corefast.protocol.message import PreKeySignalMessage
+from corefast.protocol.session import Session, accept, initiate
+from corefast.wire.messages import Kind
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A decrypted message, and the one-time prekeys that it consumed.
+
+    The caller deletes those in the commit of the message and takes them out of its `OwnKeys` before it decrypts the
+    next message, so that no second message can name them.
+    """
+
+    plaintext: bytes
+    used_one_time: int | None = None
+    used_one_time_kem: int | None = None
+
+
+class Correspondent:
+    """All sessions with one device of a peer."""
+
+    __slots__ = ("_sessions",)
+
+    def __init__(self, sessions: Selection | None = None) -> None:
+        self._sessions = sessions or Selection()
+
+    @classmethod
+    def new(cls) -> "Correspondent":
+        """Return a correspondent with whom there is no session yet."""
+        return cls()
+
+    @classmethod
+    def restore(cls, snapshot: bytes) -> "Correspondent":
+        """Return what `snapshot` described; raise `SnapshotInvalid`."""
+        return cls(Selection.restore(snapshot))
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes; secret."""
+        return self._sessions.snapshot()
+
+    @property
+    def has_session(self) -> bool:
+        return self._sessions.current is not None
+
+    @property
+    def their_identity(self) -> bytes | None:
+        """The identity key (33 bytes) of the current session."""
+        current = self._sessions.current
+        return None if current is None else current.their_identity
+
+    def start(self, own: OwnKeys, bundle: PreKeyBundle, random: Random) -> None:
+        """Start a session from *bundle*, which becomes the current one; raise `BundleInvalid`.
+
+        Sessions with an older identity of the peer are forgotten.
+        """
+        bundle.verify()
+        self._take(initiate(own.identity, own.registration_id, bundle, random))
+
+    def encrypt(self, plaintext: bytes, random: Random) -> tuple[int, bytes]:
+        """Return the kind of the ciphertext and the ciphertext; raise `SessionMissing`.
+
+        Store the snapshot together with the ciphertext, before the ciphertext leaves.
+        """
+        current = self._sessions.current
+        if current is None:
+            raise SessionMissing("there is no session with this device")
+        return current.encrypt(plaintext, random)
+
+    def decrypt(self, own: OwnKeys, kind: int, body: bytes, random: Random) -> Opened:
+        """Return the plaintext; on any error, a `PeerError`, nothing is changed."""
+        if kind == Kind.WHISPER:
+            return Opened(self._decrypt_whisper(body, random))
+        if kind == Kind.PREKEY:
+            return self._decrypt_prekey(own, PreKeySignalMessage.parse(body), random)
+        raise MessageMalformed("a ciphertext is of an unknown kind")
+
+    def _decrypt_whisper(self, message: bytes, random: Random) -> bytes:
+        sessions = self._sessions
+        if sessions.current is None:
+            raise SessionMissing("there is no session with this device")
+        try:
+            return sessions.current.decrypt(message, random)
+        except MessageReplayed:
+            raise
+        except PeerError as error:
+            refused = error
+        for place, session in sessions.candidates():
+            try:
+                plaintext = session.decrypt(message, random)
+            except MessageReplayed:
+                raise
+            except PeerError:
+                continue
+            sessions.promote(place, session)
+            return plaintext
+        raise refused
+
+    def _decrypt_prekey(self, own: OwnKeys, message: PreKeySignalMessage, random: Random) -> Opened:
+        known = self._session_of(message)
+        if known is None:
+            return self._accept(own, message, random)
+        place, session = known
+        plaintext = session.decrypt(message.message, random)
+        if place is not None:
+            self._sessions.promote(place, session)
+        return Opened(plaintext)
+
+    def _session_of(self, message: PreKeySignalMessage) -> tuple[int | None, Session] | None:
+        """Return the session that an earlier copy of this prekey message started, with its place in the archive."""
+        wanted = (message.version, message.base_key)
+        current = self._sessions.current
+        if current is not None and (current.version, current.base_key) == wanted:
+            return None, current
+        for place, session in self._sessions.candidates():
+            if (session.version, session.base_key) == wanted:
+                return place, session
+        return None
+
+    def _accept(self, own: OwnKeys, message: PreKeySignalMessage, random: Random) -> Opened:
+        signed = own.signed.get(message.signed_id)
+        kem = own.kem(message.kem_id)
+        one_time = None if message.one_time_id is None else own.one_time.get(message.one_time_id)
+        if signed is None or kem is None or (one_time is None and message.one_time_id is not None):
+            raise PreKeyUnknown("the message names a prekey that is used up or too old")
+        session, plaintext = accept(own.identity, message, signed, kem, one_time, random)
+        self._take(session)
+        used_kem = message.kem_id if message.kem_id in own.one_time_kem else None
+        return Opened(plaintext, message.one_time_id, used_kem)
+
+    def _take(self, session: Session) -> None:
+        if self.their_identity not in (None, session.their_identity):
+            self._sessions.clear()
+        self._sessions.replace(session)

@@ -1,0 +1,30 @@
+"""One message for many devices: a bundle for each, a part for each."""
+
+from collections.abc import Mapping
+
+from corefast.endpoint.cipher import Correspondent
+from corefast.endpoint.stock import Random
+from corefast.protocol.bundle import PreKeyBundle
+from corefast.wire.messages import Bundle, DeviceBundle, Part
+
+
+def bundle_of(bundle: Bundle, device: DeviceBundle) -> PreKeyBundle:
+    """Return what `Correspondent.start` needs for one device of the relay's answer; nothing is verified yet."""
+    one_time = device.one_time
+    return PreKeyBundle(
+        identity=bundle.identity,
+        registration_id=device.registration_id,
+        signed_id=device.signed.id,
+        signed_public=device.signed.public,
+        signed_signature=device.signed.signature,
+        kem_id=device.kem.id,
+        kem_public=device.kem.public,
+        kem_signature=device.kem.signature,
+        one_time_id=None if one_time is None else one_time.id,
+        one_time_public=None if one_time is None else one_time.public,
+    )
+
+
+def fan_out(plaintext: bytes, correspondents: Mapping[int, Correspondent], random: Random) -> list[Part]:
+    """Return *plaintext* encrypted for every device; all of them must have a session."""
+    return [Part(device, *each.encrypt(plaintext, random)) for device, each in correspondents.items()]
