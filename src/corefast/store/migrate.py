@@ -1,0 +1,41 @@
+"""Numbered, forward-only migrations: which there are and which are still to come. Runs none of them itself."""
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from typing import NamedTuple
+
+from corefast.errors import SchemaTooNew
+
+_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
+
+
+class Migration(NamedTuple):
+    """One step of a schema; its statements are applied in one transaction or not at all."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def load_migrations(package: str) -> list[Migration]:
+    """Return the migrations that *package* carries as `NNN_name.sql`, in order; they count from 001 without a gap."""
+    found = []
+    for entry in resources.files(package).iterdir():
+        if match := _NAME.fullmatch(entry.name):
+            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    found.sort()
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise ValueError(f"the migrations of {package} do not count from 001 without a gap")
+    return found
+
+
+def pending(migrations: Sequence[Migration], version: int) -> Sequence[Migration]:
+    """Return what a database of schema *version* still needs; raise `SchemaTooNew` where we are the older ones."""
+    newest = migrations[-1].number if migrations else 0
+    if version > newest:
+        raise SchemaTooNew(
+            f"the database has schema {version}, this corefast knows {newest}: "
+            "start the newer corefast again, or restore a backup from before the upgrade"
+        )
+    return migrations[version:]
