@@ -1,0 +1,58 @@
+# make run     the whole system on this machine, with a demo phone
+# make test    all tests
+# The rest is for those who change it: see CONTRIBUTING.md.
+
+PYTHON ?= python3
+DATA ?= ./data
+BIN := .venv/bin
+NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
+EXTENSIONS = $(shell find src -name '*.pyx' | sed 's|^src/||; s|\.pyx$$||; s|/|.|g' | sort)
+
+.PHONY: run reset setup build lint format types test bench lock clean
+.DEFAULT_GOAL := run
+
+run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
+	@exec $(BIN)/corefast up --demo --data $(DATA)
+
+reset: ## erase what `make run` keeps
+	rm -rf -- $(DATA)
+
+setup: .setup.stamp .build.stamp ## .venv and the build
+
+.setup.stamp: requirements.lock pyproject.toml setup.py tools/setup
+	@PYTHON=$(PYTHON) tools/setup
+	@touch .setup.stamp .build.stamp
+
+.build.stamp: .setup.stamp $(NATIVE)
+	@flock .build.lock $(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+build: setup ## the Cython modules, in place, where their sources changed
+
+lint: setup types ## style, spelling and types; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/cython-lint src
+	$(BIN)/codespell
+
+format: setup ## put the sources into the common form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: setup ## mypy, and each .pyi against its module
+	$(BIN)/mypy
+	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(EXTENSIONS)
+
+test: setup ## every test; a skip is a failure
+	$(BIN)/python -m pytest
+
+bench: setup ## the figures, as JSON under bench/results
+	$(BIN)/python -m bench
+
+lock: setup ## take the newest versions that pyproject.toml allows into requirements.lock
+	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-header --extra dev --extra bench -o requirements.lock pyproject.toml
+
+clean: ## what was built, and .venv; the data stays
+	find src bench -name '*.so' -delete -o -path 'src/*' -name '*.c' -delete
+	rm -rf -- build .venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
