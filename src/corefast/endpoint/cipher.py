@@ -8,9 +8,10 @@ that worked becomes the current one. So two sides that started at the same momen
 import msgspec
 
 from corefast.endpoint.selection import Selection
-from corefast.endpoint.stock import OwnKeys, Random
+from corefast.endpoint.stock import OwnKeys
 from corefast.errors import MessageMalformed, MessageReplayed, PeerError, PreKeyUnknown, SessionMissing
 from corefast.protocol.bundle import PreKeyBundle
+from corefast.protocol.keys import Random
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.session import Session, accept, initiate
 from corefast.wire.messages import Kind

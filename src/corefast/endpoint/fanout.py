@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from corefast.endpoint.cipher import Correspondent
-from corefast.endpoint.stock import Random
 from corefast.protocol.bundle import PreKeyBundle
+from corefast.protocol.keys import Random
 from corefast.wire.messages import Bundle, DeviceBundle, Part
 
 

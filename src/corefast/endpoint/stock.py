@@ -4,12 +4,12 @@ The owner stores what it is given (`account`, `KeyRecord.private`) sealed, in it
 the upload leaves. Consumed one-time keys are removed from here by the owner after that commit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
 
-from corefast.errors import SnapshotInvalid
+from corefast.errors import KeyMalformed, SnapshotInvalid
 from corefast.limits import (
     KEM_PREKEY_FLOOR,
     KEM_PREKEY_STOCK,
@@ -19,10 +19,8 @@ from corefast.limits import (
     SIGNED_PREKEY_GRACE_MS,
     SIGNED_PREKEY_LIFE_MS,
 )
-from corefast.protocol.keys import KemKeyPair, KeyPair
+from corefast.protocol.keys import KemKeyPair, KeyPair, Random
 from corefast.wire.messages import PreKeyUpload, PublicPreKey, SignedPreKey
-
-Random = Callable[[int], bytes]
 
 _ID_MASK = 0xFFFFFF
 """Prekey ids are 24 bits, from 1, and start at a random place (libsignal's Medium.MAX_VALUE)."""
@@ -126,7 +124,7 @@ class OwnKeys:
         """Fill the relay's stock up and rotate what is due; None when nothing is.
 
         The current signed and last-resort prekeys go along with every upload, so that one which was lost on the way
-        heals itself. Keys too old for any message under way, and one-time keys beyond the relay's own limit, are dropped.
+        heals itself. Dropped are keys too old for any message under way, and one-time keys beyond the relay's limit.
         """
         rotate = self.is_rotation_due(now_ms)
         curve = PREKEY_STOCK - one_time_left if one_time_left <= PREKEY_FLOOR else 0
@@ -136,9 +134,9 @@ class OwnKeys:
         made: list[KeyRecord] = []
         if rotate:
             made.append(KeyRecord(KeyKind.SIGNED, self._take_signed_id(), now_ms, KeyPair.generate(random).private))
-            made.append(self._new_kem(KeyKind.LAST_RESORT, random, now_ms))
+            made.append(self._new_kem(KeyKind.LAST_RESORT, now_ms))
         made += [self._new_one_time(random, now_ms) for _ in range(curve)]
-        made += [self._new_kem(KeyKind.ONE_TIME_KEM, random, now_ms) for _ in range(kem)]
+        made += [self._new_kem(KeyKind.ONE_TIME_KEM, now_ms) for _ in range(kem)]
         for record in made:
             self._keep(record)
         return StockChange(self.encode_account(), made, self._drop_old(now_ms), self._upload_of(made, random))
@@ -167,7 +165,7 @@ class OwnKeys:
             else:
                 kem = self.last_resort if record.kind == KeyKind.LAST_RESORT else self.one_time_kem
                 kem[record.id] = KemKeyPair.from_secret(record.private)
-        except ValueError:
+        except KeyMalformed:
             raise SnapshotInvalid("a stored prekey is damaged") from None
         self._made_ms[record.kind, record.id] = record.made_ms
 
@@ -199,9 +197,9 @@ class OwnKeys:
         key_id, self._next_one_time = self._next_one_time, _next_id(self._next_one_time)
         return KeyRecord(KeyKind.ONE_TIME, key_id, now_ms, KeyPair.generate(random).private)
 
-    def _new_kem(self, kind: KeyKind, random: Random, now_ms: int) -> KeyRecord:
+    def _new_kem(self, kind: KeyKind, now_ms: int) -> KeyRecord:
         key_id, self._next_kem = self._next_kem, _next_id(self._next_kem)
-        return KeyRecord(kind, key_id, now_ms, KemKeyPair.generate(random).secret)
+        return KeyRecord(kind, key_id, now_ms, KemKeyPair.generate().secret)
 
     def _take_signed_id(self) -> int:
         key_id, self._next_signed = self._next_signed, _next_id(self._next_signed)
