@@ -190,7 +190,6 @@ cdef class Batch:
     def errors(self):
         """Return for each op of a batch of reads its exception, or None."""
         cdef size_t index
-        cdef Op *op
         text = self._job.text.decode("utf-8", "replace")
         return [
             None if self._job.ops.items[index].rc == c.SQLITE_OK

@@ -3,7 +3,6 @@
 Knows no Python object; whoever fills a job keeps alive what its values point into.
 """
 
-from libc.stdint cimport int64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy, strncpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec

@@ -123,6 +123,7 @@ def _configure(connection: Connection) -> None:
         raise SetupError("SQLite cannot keep a write-ahead log here: put the data on a local file system")
     if connection.fetch("PRAGMA synchronous") != [(_SYNCHRONOUS_FULL,)]:
         raise SetupError("this SQLite refuses synchronous=FULL, without which no commit is durable")
+    connection.execute("BEGIN IMMEDIATE; ROLLBACK;")  # one writer: better to learn now that it is not us
 
 
 def _migrate(connection: Connection, migrations: Sequence[Migration]) -> None:
