@@ -96,6 +96,13 @@ class LinkTimeout(PeerError):
     fatal = True
 
 
+class NonceExhausted(BusyError):
+    """A key of a link was used as often as it may be; a new link has new keys."""
+
+    code = "link.nonce"
+    fatal = True
+
+
 class LinkLost(BusyError):
     """The connection ended before the answer came; whether the call took effect is unknown."""
 

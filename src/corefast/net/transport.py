@@ -74,7 +74,7 @@ class Peer:
         attach: Callable[["Peer"], Handler],
         gone: Callable[["Peer", Exception | None], None],
     ) -> None:
-        """*attach* names the handler once the link is open; *gone* is told of the end, whether it ever opened or not."""
+        """*attach* names the handler once the link is open; *gone* is told of the end, also where it never opened."""
         self._link = link
         self._attach = attach
         self._gone = gone
@@ -138,9 +138,9 @@ class Peer:
     def call_soon_result(
         self, message: Any, callback: Callable[[Any], None], timeout_ms: int = CALL_TIMEOUT_MS
     ) -> None:
-        """Call the peer; *callback* gets the answer or the exception that `call` would raise, never before this returns.
+        """Call the peer; *callback* gets the answer or the exception that `call` would raise.
 
-        The form for hot paths: no future, no task.
+        Never before this returns. The form for hot paths: no future, no task.
         """
         try:
             if not self._link.is_open:
@@ -161,7 +161,7 @@ class Peer:
             raise LinkLost("the link is closed")
 
     def close(self, error: Exception | None = None) -> None:
-        """End the link: tell the peer the code of *error*, send what is queued, hang up. The handler's `lost` follows."""
+        """End the link: tell the peer the code of *error*, send what is queued, hang up. The handler hears `lost`."""
         if self._over:
             return
         self._over = True

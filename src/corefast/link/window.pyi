@@ -1,0 +1,9 @@
+__pyx_capi__: dict[str, object]
+
+class Window:
+    size: int
+    left: int
+    def __new__(cls, size: int) -> Window: ...
+
+class Credit:
+    left: int
