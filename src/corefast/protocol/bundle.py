@@ -1,0 +1,59 @@
+"""What a device publishes so that others can write to it while it is away (PQXDH, 3.2)."""
+
+import msgspec
+
+from corefast.errors import BundleInvalid, KeyMalformed, SignatureInvalid
+from corefast.protocol.keys import CURVE_TYPE, KEM_PUBLIC_SIZE, KEM_TYPE, PUBLIC_SIZE, raw_public, verify_signature
+
+ID_LIMIT = 2**32
+
+
+class PreKeyBundle(msgspec.Struct, frozen=True):
+    """The public keys of one device. Public keys carry their type byte; signatures are by `identity`."""
+
+    identity: bytes
+    registration_id: int
+    signed_id: int
+    signed_public: bytes
+    signed_signature: bytes
+    kem_id: int
+    kem_public: bytes
+    kem_signature: bytes
+    one_time_id: int | None = None
+    one_time_public: bytes | None = None
+
+    def verify(self) -> None:
+        """Raise BundleInvalid unless both prekeys are well-formed and signed by the identity.
+
+        A bundle without a KEM key is refused: to accept it would let a relay take the post-quantum part away.
+        """
+        if self.signed_public[:1] != bytes([CURVE_TYPE]) or self.kem_public[:1] != bytes([KEM_TYPE]):
+            raise BundleInvalid("a bundle has a signed Curve25519 key and a signed Kyber-1024 key")
+        if (self.one_time_id is None) != (self.one_time_public is None):
+            raise BundleInvalid("a one-time prekey has an id and a key")
+        ids = (self.registration_id, self.signed_id, self.kem_id, self.one_time_id or 0)
+        if not all(0 <= number < ID_LIMIT for number in ids):
+            raise BundleInvalid("an id is out of range")
+        if self.one_time_public is not None:
+            _check_public(self.one_time_public)
+        check_signed_prekey(self.identity, self.signed_public, self.signed_signature)
+        check_signed_prekey(self.identity, self.kem_public, self.kem_signature)
+
+
+def check_signed_prekey(identity: bytes, public: bytes, signature: bytes) -> None:
+    """Raise BundleInvalid unless *public*, of either kind, is well-formed and signed by *identity*."""
+    is_kem = len(public) == KEM_PUBLIC_SIZE and public[0] == KEM_TYPE
+    is_curve = len(public) == PUBLIC_SIZE and public[0] == CURVE_TYPE
+    if not is_kem and not is_curve:
+        raise BundleInvalid("a prekey is neither a Curve25519 nor a Kyber-1024 key")
+    try:
+        verify_signature(identity, public, signature)
+    except (SignatureInvalid, KeyMalformed):
+        raise BundleInvalid("the identity did not sign this prekey") from None
+
+
+def _check_public(public: bytes) -> None:
+    try:
+        raw_public(public)
+    except KeyMalformed as error:
+        raise BundleInvalid(str(error)) from None

@@ -1,0 +1,262 @@
+"""A session with one device: PQXDH starts it, the Double Ratchet keeps it, Signal messages carry it.
+
+An error leaves a session as it was. It knows nothing of the other sessions with the same device, of trust in an
+identity, and of where its snapshot is kept.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+
+from corefast.native.bytes cimport load_u16, store_u16
+from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero
+from corefast.protocol.chain cimport KEY_SIZE, MessageKeys, derive_message_keys
+from corefast.protocol.message cimport (
+    IDENTITIES_SIZE,
+    PreKeySignalMessage,
+    SignalHead,
+    SignalView,
+    open_signal,
+    parse_signal,
+    seal_signal,
+    wrap_prekey,
+)
+from corefast.protocol.ratchet cimport (
+    Ratchet,
+    ReceiverChain,
+    ReceiveStep,
+    SendStep,
+    new_receiver,
+    wipe_receive,
+)
+from corefast.protocol.snapshot cimport SnapshotReader, put, put_ratchet, ratchet_size, take_ratchet
+
+from corefast import limits
+from corefast.errors import (
+    BundleInvalid,
+    KeyMalformed,
+    MessageTooLong,
+    MessageVersionUnsupported,
+    PreKeyUnknown,
+    SnapshotInvalid,
+)
+from corefast.protocol import message as messages
+from corefast.protocol import pqxdh
+from corefast.protocol.keys import KeyPair, check_on_curve, encapsulate, raw_public
+from corefast.protocol.pqxdh import OurPreKeys, TheirPublics, agree_as_initiator, agree_as_responder
+
+cdef enum:
+    PUBLIC_SIZE = 33
+    SNAPSHOT_FORMAT = 1
+    SNAPSHOT_HEAD = 2 + IDENTITIES_SIZE + PUBLIC_SIZE + 2 + 2
+    MAX_BEFORE = 96
+    MAX_AFTER = 2_048
+
+cdef object SIGNAL = messages.KIND_SIGNAL
+cdef object PREKEY = messages.KIND_PREKEY
+cdef size_t MAX_PLAINTEXT = limits.MAX_PLAINTEXT_BYTES
+cdef int PQXDH_VERSION = pqxdh.VERSION
+
+
+cdef class Session:
+    """Both directions with one device. `base_key` names it: each start of a session has a fresh one."""
+
+    cdef readonly int version
+    # The MAC covers the sender's identity, then the receiver's; each order is kept ready.
+    cdef uint8_t _ours_first[IDENTITIES_SIZE]
+    cdef uint8_t _theirs_first[IDENTITIES_SIZE]
+    cdef uint8_t _base_key[PUBLIC_SIZE]
+    cdef Ratchet _ratchet
+    # What wraps our messages as long as the other side may not have the session: None once it answered.
+    cdef bytes _before
+    cdef bytes _after
+
+    @property
+    def their_identity(self):
+        """33 bytes, type byte first."""
+        return bytes_from(self._theirs_first, PUBLIC_SIZE)
+
+    @property
+    def base_key(self):
+        """The initiator's base key, 33 bytes."""
+        return bytes_from(self._base_key, PUBLIC_SIZE)
+
+    @property
+    def is_answered(self):
+        """Whether the other side is known to have this session: no message carries its start any more."""
+        return self._before is None
+
+    def encrypt(self, bytes plaintext not None, random):
+        """Return (kind, message); commit `snapshot` before the message leaves, or its key may be used twice.
+
+        Kind 3 (prekey) until the first answer was read, then 2. *random* is asked for a new ratchet key after each
+        turn. Raises MessageTooLong.
+        """
+        cdef SendStep step
+        cdef MessageKeys keys
+        cdef SignalHead head
+        cdef Ratchet ratchet = self._ratchet
+        if bytes_size(plaintext) > MAX_PLAINTEXT:
+            raise MessageTooLong(f"a plaintext has at most {MAX_PLAINTEXT} bytes")
+        if not ratchet.is_sending:
+            ratchet.prepare_sending(random)
+        head.version = self.version
+        head.ratchet_key = ratchet.our_public
+        head.counter = ratchet.sending_index
+        head.previous_counter = ratchet.previous_counter
+        try:
+            ratchet.next_sending(&step)
+            derive_message_keys(step.seed, NULL, &keys)
+            message = seal_signal(&head, &keys, self._ours_first, plaintext)
+            answer = (SIGNAL, message) if self._before is None else (
+                PREKEY, wrap_prekey(head.version, self._before, message, self._after))
+            ratchet.commit_sending(&step)
+        finally:
+            explicit_bzero(&step, sizeof(SendStep))
+            explicit_bzero(&keys, sizeof(MessageKeys))
+        return answer
+
+    def decrypt(self, bytes message not None, random):
+        """Return the plaintext of a SignalMessage; on any error the session is unchanged.
+
+        Raises MessageMalformed, MessageVersionUnsupported, MessageReplayed, MessageGapTooLarge, MessageMacInvalid,
+        CiphertextInvalid, KeyAgreementFailed. *random* is not drawn from: our next ratchet key waits for a send.
+        """
+        cdef SignalView view
+        cdef ReceiveStep step
+        cdef MessageKeys keys
+        cdef ReceiverChain chain
+        parse_signal(message, &view)
+        if view.version != self.version:
+            raise MessageVersionUnsupported(f"a version {view.version} message in a version {self.version} session")
+        try:
+            chain = self._ratchet.find(view.ratchet_key, view.counter, &step)
+            derive_message_keys(step.seed, NULL, &keys)
+            plaintext = open_signal(bytes_at(message), &view, &keys, self._theirs_first)
+            self._ratchet.commit(chain, &step)
+        finally:
+            wipe_receive(&step)
+            explicit_bzero(&keys, sizeof(MessageKeys))
+        self._before = self._after = None
+        return plaintext
+
+    def snapshot(self):
+        """Return the whole session as bytes, private keys in clear: seal them."""
+        cdef size_t before_size = 0 if self._before is None else bytes_size(self._before)
+        cdef size_t after_size = 0 if self._after is None else bytes_size(self._after)
+        cdef bytes room = bytes_room(SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet))
+        cdef uint8_t *at = bytes_fill(room)
+        at[0] = SNAPSHOT_FORMAT
+        at[1] = <uint8_t> self.version
+        at = put(at + 2, self._ours_first, IDENTITIES_SIZE)
+        at = put(at, self._base_key, PUBLIC_SIZE)
+        store_u16(at, <uint16_t> before_size)
+        store_u16(at + 2, <uint16_t> after_size)
+        at += 4
+        if before_size:
+            at = put(at, bytes_at(self._before), before_size)
+            at = put(at, bytes_at(self._after), after_size)
+        put_ratchet(at, self._ratchet)
+        return room
+
+    @staticmethod
+    def restore(bytes snapshot not None):
+        """Return the session of a snapshot; raise SnapshotInvalid."""
+        cdef SnapshotReader reader = SnapshotReader(snapshot)
+        cdef const uint8_t *identities
+        cdef const uint8_t *base_key
+        cdef const uint8_t *sizes
+        cdef Session session
+        if reader.take_byte(SNAPSHOT_FORMAT) != SNAPSHOT_FORMAT or reader.take_byte(PQXDH_VERSION) != PQXDH_VERSION:
+            raise SnapshotInvalid("not a snapshot of this version")
+        identities = reader.take(IDENTITIES_SIZE)
+        base_key = reader.take(PUBLIC_SIZE)
+        session = new_session(identities, identities + PUBLIC_SIZE, base_key)
+        sizes = reader.take(4)
+        session._take_wrapping(reader, load_u16(sizes), load_u16(sizes + 2))
+        session._ratchet = take_ratchet(reader)
+        reader.finish()
+        return session
+
+    cdef int _take_wrapping(self, SnapshotReader reader, size_t before_size, size_t after_size) except -1:
+        if before_size > MAX_BEFORE or after_size > MAX_AFTER or bool(before_size) != bool(after_size):
+            raise SnapshotInvalid("a number is out of range")
+        if before_size:
+            self._before = bytes_from(reader.take(before_size), before_size)
+            self._after = bytes_from(reader.take(after_size), after_size)
+        return 0
+
+
+cdef Session new_session(const uint8_t *our_identity, const uint8_t *their_identity, const uint8_t *base_key):
+    """A session without a ratchet. Each key has 33 bytes."""
+    cdef Session session = Session.__new__(Session)
+    session.version = PQXDH_VERSION
+    memcpy(session._ours_first, our_identity, PUBLIC_SIZE)
+    memcpy(session._ours_first + PUBLIC_SIZE, their_identity, PUBLIC_SIZE)
+    memcpy(session._theirs_first, their_identity, PUBLIC_SIZE)
+    memcpy(session._theirs_first + PUBLIC_SIZE, our_identity, PUBLIC_SIZE)
+    memcpy(session._base_key, base_key, PUBLIC_SIZE)
+    return session
+
+
+cdef Ratchet start_initiator(bytes root, bytes chain_key, bytes their_signed):
+    """The first chain is one to read, under the signed prekey; we step at our first send (libsignal, ratchet.rs)."""
+    cdef Ratchet ratchet = Ratchet.__new__(Ratchet)
+    cdef ReceiverChain chain = new_receiver(bytes_at(their_signed) + 1)
+    memcpy(chain.key, bytes_at(chain_key), KEY_SIZE)
+    memcpy(ratchet.root, bytes_at(root), KEY_SIZE)
+    ratchet.receivers.append(chain)
+    return ratchet
+
+
+cdef Ratchet start_responder(bytes root, bytes chain_key, bytes private, bytes public):
+    """The first chain is ours to send on, with the signed prekey as ratchet key; their first message replaces it."""
+    cdef Ratchet ratchet = Ratchet.__new__(Ratchet)
+    memcpy(ratchet.root, bytes_at(root), KEY_SIZE)
+    memcpy(ratchet.our_private, bytes_at(private), KEY_SIZE)
+    memcpy(ratchet.our_public, bytes_at(public) + 1, KEY_SIZE)
+    memcpy(ratchet.sending_key, bytes_at(chain_key), KEY_SIZE)
+    ratchet.is_sending = True
+    return ratchet
+
+
+def initiate(our_identity, uint32_t our_registration_id, bundle, random):
+    """Return a session with the device that published *bundle*; raise BundleInvalid or KeyAgreementFailed."""
+    bundle.verify()
+    our_base = KeyPair.generate(random)
+    try:
+        kem_ciphertext, kem_secret = encapsulate(bundle.kem_public)
+    except KeyMalformed as error:
+        raise BundleInvalid(str(error)) from None
+    their = TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
+    keys = agree_as_initiator(our_identity, our_base, their, kem_secret)
+    cdef Session session = new_session(
+        bytes_at(our_identity.public), bytes_at(bundle.identity), bytes_at(our_base.public))
+    session._ratchet = start_initiator(keys.root, keys.chain, bundle.signed_public)
+    session._before = messages.encode_before(bundle.one_time_id, our_base.public, our_identity.public)
+    session._after = messages.encode_after(our_registration_id, bundle.signed_id, bundle.kem_id, kem_ciphertext)
+    return session
+
+
+def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_kem, our_one_time, random):
+    """Return (session, plaintext) of a first message, read with the private prekeys that it names.
+
+    Raises what `Session.decrypt` does, KeyMalformed for a base key that is not a canonical point of prime order, and
+    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None.
+    """
+    if message.one_time_id is None:
+        our_one_time = None
+    elif our_one_time is None:
+        raise PreKeyUnknown("the one-time prekey is used up")
+    check_on_curve(message.base_key)
+    raw_public(message.identity)
+    keys = agree_as_responder(
+        our_identity,
+        OurPreKeys(our_signed, our_kem, our_one_time),
+        message.identity,
+        message.base_key,
+        message.kem_ciphertext,
+    )
+    cdef Session session = new_session(
+        bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
+    session._ratchet = start_responder(keys.root, keys.chain, our_signed.private, our_signed.public)
+    return session, session.decrypt(message.message, random)
