@@ -17,8 +17,8 @@ from corefast.store cimport library as c
 from corefast.store.job cimport ROW_COUNT, Job, Op, Ops, Prepared, RowsHead, Value, commit, fetch, grow, monotonic_s
 from corefast.store.library cimport Sqlite, sqlite3
 
+from corefast import limits
 from corefast.errors import RowCountUnexpected, SetupError, StoreBusy, StoreConflict, StoreError, StoreFull
-from corefast.limits import MAX_STATEMENTS
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -241,7 +241,7 @@ cdef class Connection:
         """Return the statement's place; it is prepared by its first run."""
         cdef _Slot slot = self._slots.get(sql)
         if slot is None:
-            if len(self._slots) >= MAX_STATEMENTS:
+            if len(self._slots) >= limits.MAX_STATEMENTS:
                 raise StoreError("too many different statements: their texts must be constants")
             slot = _Slot()
             slot.sql = sql.encode()
