@@ -19,7 +19,7 @@ class Codec:
         """Return the message in *data*; raise `MessageUndecodable` for anything else."""
         try:
             return self._decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: a text that is no UTF-8
             raise MessageUndecodable("a record is no message of this protocol") from None
 
 

@@ -35,6 +35,6 @@ def decode_refusal(data: bytes) -> RemoteRefused | None:
     """Return the error in *data*, None where the code is empty; raise `FrameMalformed` for anything else."""
     try:
         refusal: Refusal = _decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: a text that is no UTF-8
         raise FrameMalformed("a refusal cannot be read") from None
     return RemoteRefused(refusal.code, refusal.text, refusal.retry_after_ms) if refusal.code else None
