@@ -1,0 +1,71 @@
+"""Puts the front together: one core, its routes, the server."""
+
+import asyncio
+import resource
+import time
+from pathlib import Path
+
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from api.auth import Keys
+from api.config import ApiConfig
+from api.fallback import Fallback
+from api.gateway import Core, CoreLink, parse_address, read_secret
+from api.routes.chat import Chat
+from api.routes.docs import Docs
+from api.routes.events import EventFeed
+from api.routes.health import HealthView
+from api.routes.messages import Messages
+from api.routes.metrics import MetricsView
+from api.server import Server, bind
+from corefast.process import announce
+
+
+def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> ASGIApp:
+    """Return the ASGI application; *draining* is set when it should not start anything long any more."""
+    keys = Keys(core, now_ms)
+    messages = Messages(core, keys)
+    health = HealthView(core, keys, draining, now_ms)
+    docs = Docs()
+    routes = [
+        Route("/v1/messages", messages.collection),
+        Route("/api/v{version}/chat", Chat(core, keys).resource),
+        Route("/v1/messages/{id}", messages.member),
+        Route("/v1/events", EventFeed(core, keys, draining).resource),
+        Route("/v1/health", health.v1),
+        Route("/livez", health.live),
+        Route("/readyz", health.ready),
+        Route("/metrics", MetricsView(core, keys, is_open=open_metrics).resource),
+        Route("/openapi.json", docs.openapi),
+        *(Route(path, asset) for path, asset in docs.assets.items()),
+    ]
+    return Router(routes, redirect_slashes=False, default=Fallback())
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+async def serve(config: ApiConfig, stop: asyncio.Event) -> None:
+    """Serve until *stop*; requests that run then are finished."""
+    _raise_file_limit()
+    core = CoreLink(config.core, read_secret(Path(config.core_secret_file)))
+    host, port = parse_address(config.listen)
+    listener = bind(host, port)
+    draining = asyncio.Event()
+    server = Server(build(core, draining, open_metrics=config.open_metrics), listener)
+    core.start()
+    await server.start()
+    shown = f"[{host}]" if ":" in host else host
+    announce(ready="api", url=f"http://{shown}:{listener.getsockname()[1]}")
+    await stop.wait()
+    draining.set()
+    await server.stop()
+    await core.close()
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file: take all that we are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

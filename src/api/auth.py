@@ -1,0 +1,78 @@
+"""Who is calling: an API key's digest, asked of the core and remembered for a moment.
+
+The key itself is hashed at once and never kept.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable
+
+from api.gateway import Core
+from api.request import Request
+from corefast.errors import CorefastError, Overloaded, ScopeMissing, TokenInvalid
+from corefast.limits import KEY_CACHE_MS, MAX_KEY_CHECKS, MAX_KNOWN_KEYS
+from corefast.wire.gateway import CheckKey, KeyView, Scope
+
+_CREDENTIALS = re.compile(rb"(?:bearer|apikey) +(\S+) *", re.IGNORECASE)
+_MAX_KEY_BYTES = 512
+
+
+class Keys:
+    """Checks API keys; a good answer is reused for `KEY_CACHE_MS`, so a revoked key dies within that time."""
+
+    def __init__(self, core: Core, clock_ms: Callable[[], int]) -> None:
+        self._core = core
+        self._clock_ms = clock_ms
+        self._known: dict[bytes, tuple[int, KeyView]] = {}
+        self._running: dict[bytes, asyncio.Task[KeyView]] = {}
+        self._unknown_running = 0
+
+    async def require(self, request: Request, scope: Scope | None = None) -> KeyView:
+        """Return the key of the request's Authorization header; raise `TokenInvalid` or `ScopeMissing`."""
+        return await self.require_token(self.token_of(request), scope)
+
+    async def require_token(self, token: bytes, scope: Scope | None = None) -> KeyView:
+        digest = hashlib.sha256(token).digest()
+        known = self._known.get(digest)
+        view = known[1] if known and known[0] > self._clock_ms() else await self._ask(digest, known is not None)
+        if scope is not None and scope not in view.scopes:
+            raise ScopeMissing(f"this API key lacks the scope `{scope}`")
+        return view
+
+    @staticmethod
+    def token_of(request: Request) -> bytes:
+        """Return the key in the Authorization header; raise `TokenInvalid` where there is none."""
+        header = request.header(b"authorization")
+        if not header:
+            raise TokenInvalid("the API key is missing: send Authorization: Bearer cf_…")
+        found = _CREDENTIALS.fullmatch(header)
+        if not found or len(found[1]) > _MAX_KEY_BYTES:
+            raise TokenInvalid("Authorization has to be: Bearer cf_… (or: Apikey cf_…)")
+        return found[1]
+
+    async def _ask(self, digest: bytes, is_known: bool) -> KeyView:
+        """Ask the core, once for all requests that wait for the same key."""
+        task = self._running.get(digest)
+        if task is None:
+            if not is_known and self._unknown_running >= MAX_KEY_CHECKS:
+                raise Overloaded("too many unknown API keys are being tried")
+            task = asyncio.create_task(self._check(digest, is_known))
+            self._running[digest] = task
+        return await asyncio.shield(task)
+
+    async def _check(self, digest: bytes, is_known: bool) -> KeyView:
+        self._unknown_running += not is_known
+        try:
+            view = await self._core.call(CheckKey(digest), KeyView)
+        except CorefastError as error:
+            if error.code == TokenInvalid.code:
+                self._known.pop(digest, None)
+            raise
+        finally:
+            self._unknown_running -= not is_known
+            del self._running[digest]
+        if len(self._known) >= MAX_KNOWN_KEYS:
+            self._known.clear()
+        self._known[digest] = (self._clock_ms() + KEY_CACHE_MS, view)
+        return view

@@ -1,0 +1,57 @@
+"""The settings of the programs of this package."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The REST front of a core."""
+
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway")]
+    core_secret_file: Annotated[str, Meta(description="file with the secret of the front, made by the core")]
+    listen: Annotated[str, Meta(description="HOST:PORT to serve HTTP on; port 0 takes a free one")] = "127.0.0.1:9090"
+    open_metrics: Annotated[bool, Meta(description="serve /metrics without an API key")] = True
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
+
+
+class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Posts a core's events to the business's webhook."""
+
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway")]
+    core_secret_file: Annotated[str, Meta(description="file with the secret of the webhooks, made by the core")]
+    allow_http: Annotated[bool, Meta(description="post to http:// URLs beyond this machine, unencrypted")] = False
+    ca_file: Annotated[str, Meta(description="PEM file with the authorities to trust in place of the system's")] = ""
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
+
+
+class ListenConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Receives, verifies and prints webhooks."""
+
+    port: Annotated[int, Meta(description="port to listen on; 0 takes a free one")] = 0
+    data: Annotated[str, Meta(description="folder of corefast up: sets itself as its webhook while it runs")] = ""
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
+    secret: Annotated[str, Meta(description="whsec_… to verify with, where no --data is given")] = ""
+    json: Annotated[bool, Meta(description="print one JSON object a line")] = False
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+
+
+class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Makes, lists and revokes API keys.
+
+    new     make a key and show it, once
+    list    show the keys there are
+    revoke  end a key by its id; fronts forget it within half a second
+    """
+
+    action: Annotated[str, Meta(description="new, list or revoke", extra={"positional": True})]
+    id: Annotated[str, Meta(description="the key's id, for revoke", extra={"positional": True})] = ""
+    data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
+    name: Annotated[str, Meta(description="a name to know the new key by")] = ""
+    scope: Annotated[list[str], Meta(description="send, read or admin; repeat for more")] = msgspec.field(
+        default_factory=lambda: ["send", "read"]
+    )
+    json: Annotated[bool, Meta(description="print JSON")] = False
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"

@@ -1,0 +1,126 @@
+"""One table: what each error of the system is to a client of the API, and the errors that only a front has."""
+
+from typing import NamedTuple
+
+from corefast.errors import CallerError, CorefastError
+
+
+class BodyMalformed(CallerError):
+    """The body is not JSON, or not UTF-8."""
+
+    code = "body.malformed"
+
+
+class BodyTooLarge(CallerError):
+    code = "body.too_large"
+
+
+class RecipientTypeInvalid(CallerError):
+    code = "recipient.type"
+
+
+class PathUnknown(CallerError):
+    code = "path.unknown"
+
+
+class MethodNotAllowed(CallerError):
+    code = "method.not_allowed"
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method[:16]} is not served here; use {allowed}")
+        self.allowed = allowed
+
+
+class ClientGone(CorefastError):
+    """The client closed its connection; nobody waits for an answer."""
+
+    code = "client.gone"
+
+
+class Row(NamedTuple):
+    """How one error is told: HTTP status, on-premises code, and the sentence used where the error brings none."""
+
+    status: int
+    v1_code: int
+    remedy: str
+
+
+V1_TITLES = {
+    1000: "Generic error",
+    1001: "Message too long",
+    1002: "Invalid recipient type",
+    1004: "Resource already exists",
+    1005: "Access denied",
+    1006: "Resource not found",
+    1008: "Required parameter is missing",
+    1009: "Parameter value is not valid",
+    1011: "Service not ready",
+    1014: "Internal error",
+    1015: "Too many requests",
+    1016: "System overloaded",
+    1021: "Bad user",
+    1023: "Database error occurred",
+    1025: "Request is not valid",
+}
+"""Titles of the on-premises API, word for word: clients compare them."""
+
+TABLE = {
+    "token.invalid": Row(401, 1005, "send a valid API key: Authorization: Bearer cf_…"),
+    "scope.missing": Row(403, 1005, "this API key lacks the scope for that; make one with: corefast key new"),
+    "parameter.missing": Row(400, 1008, "a required parameter is missing"),
+    "parameter.invalid": Row(400, 1009, "a parameter has a value that is not allowed"),
+    "number.invalid": Row(400, 1009, "write the number in international form, such as +49 30 23125000"),
+    "number.unknown": Row(404, 1006, "nobody is registered under that number"),
+    "message.too_long": Row(400, 1001, "a text has at most 4096 characters"),
+    "recipient.type": Row(400, 1002, 'use "recipient_type": "individual"'),
+    "recipient.is_sender": Row(400, 1021, "the recipient is this business's own number"),
+    "message.unknown": Row(404, 1006, "no message has this id"),
+    "cursor.invalid": Row(
+        400, 1009, "use a cursor that an earlier answer gave, or none to begin with the oldest event"
+    ),
+    "idempotency.running": Row(409, 1004, "a request with this Idempotency-Key is running; repeat it in a moment"),
+    "idempotency.mismatch": Row(422, 1009, "this Idempotency-Key was used for another request; choose a new key"),
+    "body.malformed": Row(400, 1025, "the body has to be one JSON object"),
+    "body.too_large": Row(413, 1009, "the body is too large"),
+    "path.unknown": Row(404, 1006, "there is no such path; /docs lists them"),
+    "method.not_allowed": Row(405, 1009, "this method is not served here"),
+    "rate.limited": Row(429, 1015, "too many requests; slow down"),
+    "overloaded": Row(503, 1016, "too much is waiting; repeat the request later"),
+    "busy": Row(503, 1016, "too much is waiting; repeat the request later"),
+    "link": Row(503, 1011, "the core is away; repeat the request, best with an Idempotency-Key"),
+    "call.timeout": Row(503, 1011, "the core did not answer in time; repeat the request, best with an Idempotency-Key"),
+    "attach.superseded": Row(503, 1011, "another copy of this account took over; the operator has to choose one"),
+    "store": Row(503, 1023, "the database cannot take it now; repeat the request later"),
+    "internal": Row(500, 1014, "the fault is ours; the log has it under this request id"),
+}
+"""By error code; a code that is not here is looked up by the part before its first dot."""
+
+RETRY_STATUSES = (429, 503)
+DEFAULT_RETRY_MS = 1_000
+
+
+def row_of(error: Exception) -> Row:
+    """Return the row for *error*; anything unknown is an internal error."""
+    code = code_of(error)
+    return TABLE.get(code) or TABLE.get(code.partition(".")[0]) or TABLE["internal"]
+
+
+def code_of(error: Exception) -> str:
+    return error.code if isinstance(error, CorefastError) else "internal"
+
+
+def details_of(error: Exception) -> str:
+    """Return what the client should change, in the error's own words where it has some."""
+    row = row_of(error)
+    text = str(error)
+    if row.status == 500 or not isinstance(error, CorefastError) or text in ("", error.code):
+        return row.remedy
+    return text if row.status != 503 or row.v1_code == 1016 else row.remedy
+
+
+def retry_after_s(error: Exception) -> int | None:
+    """Return the seconds for Retry-After, or None where repeating the same request is no remedy."""
+    if row_of(error).status not in RETRY_STATUSES:
+        return None
+    wait_ms = getattr(error, "retry_after_ms", 0) or DEFAULT_RETRY_MS
+    return max(1, -(-wait_ms // 1_000))

@@ -1,0 +1,67 @@
+"""One HTTP request as the routes see it: headers, query and a body of bounded size."""
+
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from api.errors import BodyTooLarge, ClientGone
+from corefast.errors import ParameterInvalid
+from corefast.limits import MAX_BODY_BYTES
+
+MAX_QUERY_FIELDS = 32
+
+
+class Request:
+    """A thin view of an ASGI scope: nothing is parsed before a route asks for it."""
+
+    __slots__ = ("_receive", "_scope", "id")
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.id = request_id
+
+    @property
+    def path(self) -> dict[str, str]:
+        """The variable parts of the path."""
+        found: dict[str, str] = self._scope["path_params"]
+        return found
+
+    def header(self, name: bytes) -> bytes:
+        """Return the first header of that name (in lower case), empty when there is none."""
+        for key, value in self._scope["headers"]:
+            if key == name:
+                found: bytes = value
+                return found
+        return b""
+
+    def query(self) -> dict[str, str]:
+        """Return the query's fields; the last one of a name counts."""
+        raw: bytes = self._scope["query_string"]
+        try:
+            return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS))
+        except ValueError:
+            raise ParameterInvalid(f"the query has at most {MAX_QUERY_FIELDS} fields, percent-encoded") from None
+
+    async def body(self) -> bytes:
+        """Return the whole body; raise `BodyTooLarge` as soon as that is known, `ClientGone` when it breaks off."""
+        announced = self.header(b"content-length")
+        if announced and int(announced) > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            if len(body) > MAX_BODY_BYTES:
+                break
+            message = await self._receive()
+            body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise ClientGone()
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        return body
+
+    async def disconnected(self) -> None:
+        """Return once the client has gone; the body must have been read, or be of no interest."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass

@@ -1,0 +1,83 @@
+"""/v1/messages: send a message as the on-premises API does, and look one up."""
+
+import msgspec
+
+from api.answer import JSON, NO_CACHE, V1, Answer, answer_json
+from api.auth import Keys
+from api.decode import JsonBody, refuse_nul
+from api.errors import RecipientTypeInvalid
+from api.gateway import Core
+from api.idempotency import REPLAYED, read_idempotency
+from api.request import Request
+from api.resource import Resource
+from api.schema import META, Context, ErrorItem, MessageAnswer, SendRequest, StatusChange, StoredMessage, Text
+from corefast.errors import ParameterInvalid, ParameterMissing
+from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, SendText
+
+_HEAD = b'{"messages":[{"id":"'
+_TAIL = b'"}],"meta":' + msgspec.json.encode(META) + b"}"
+
+
+class Messages:
+    """The collection and its members."""
+
+    def __init__(self, core: Core, keys: Keys) -> None:
+        self._core = core
+        self._keys = keys
+        self._body = JsonBody(SendRequest)
+        self.collection = Resource("v1.messages", V1, POST=self._send)
+        self.member = Resource("v1.messages.id", V1, GET=self._look_up)
+
+    async def _send(self, request: Request) -> Answer:
+        key = await self._keys.require(request, Scope.SEND)
+        wanted: SendRequest = self._body.decode(await request.body())
+        accepted = await self._core.call(
+            SendText(
+                key.account,
+                wanted.to,
+                _text_of(wanted),
+                wanted.preview_url,
+                wanted.context.message_id if wanted.context else "",
+                read_idempotency(request, key.id, "v1.messages", wanted),
+            ),
+            Accepted,
+        )
+        body = _HEAD + accepted.id.encode() + _TAIL
+        if accepted.replayed:
+            return Answer(201, body, JSON, NO_CACHE, REPLAYED)
+        return Answer(201, body, JSON, NO_CACHE)
+
+    async def _look_up(self, request: Request) -> Answer:
+        key = await self._keys.require(request, Scope.READ)
+        view = await self._core.call(GetMessage(key.account, request.path["id"]), MessageView)
+        return answer_json(200, MessageAnswer([_describe(view)]))
+
+
+def _text_of(wanted: SendRequest) -> str:
+    """Return the words of a text message; raise where the request is for something else."""
+    if wanted.type != "text":
+        raise ParameterInvalid('`type` has to be "text"; other types are not served yet')
+    if wanted.recipient_type != "individual":
+        raise RecipientTypeInvalid('`recipient_type` has to be "individual"; groups are not served')
+    if wanted.text is None:
+        raise ParameterMissing('`text` is missing: "text": {"body": "…"}')
+    refuse_nul("to", wanted.to)
+    refuse_nul("text.body", wanted.text.body)
+    if wanted.context is not None:
+        refuse_nul("context.message_id", wanted.context.message_id)
+    return wanted.text.body
+
+
+def _describe(view: MessageView) -> StoredMessage:
+    failure = view.failure
+    changes = [StatusChange(change.state, str(change.at_ms // 1_000), change.at_ms) for change in view.history]
+    described = StoredMessage(view.id, view.direction, view.content_type, view.state, changes)
+    whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer}
+    rest: dict[str, object] = {}
+    if view.content_type == "text":
+        rest["text"] = Text(view.text)
+    if view.reply_to:
+        rest["context"] = Context(view.reply_to)
+    if failure is not None:
+        rest["errors"] = [ErrorItem(failure.code, failure.title, failure.details)]
+    return msgspec.structs.replace(described, **whose, **rest)

@@ -1,0 +1,180 @@
+"""uvicorn with bounds: how many connections, how large a head, how slow a request.
+
+It does not know the routes. uvicorn's signals are off: the program's stop event ends it.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.answer import PROBLEM, encode
+from api.schema import Problem
+from corefast.errors import SetupError
+from corefast.limits import (
+    HTTP_KEEP_ALIVE_S,
+    HTTP_READ_TIMEOUT_MS,
+    MAX_DISCARDED_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    MAX_HTTP_CONNECTIONS,
+)
+
+SWEEP_S = 1.0
+DRAIN_S = 2
+"""How long requests may run after the stop; the program has three seconds in all."""
+
+BACKLOG = 1_024
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. A sweep cuts it when a request takes too long to arrive; see `Server`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._messages = 0
+        self._head_bytes = 0
+        self._is_in_head = False
+        self._discarded_bytes = 0
+        self._waits_since: float | None = time.monotonic()
+        """Since when the client owes us the rest of a request; None while it owes nothing."""
+        if len(self.connections) > MAX_HTTP_CONNECTIONS:
+            self._cut(503, "too many connections", "try again later")
+
+    def data_received(self, data: bytes) -> None:
+        before = self._messages
+        super().data_received(data)
+        if self._is_in_head and self._messages == before:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._cut(431, "request header too large", f"request line and headers have {MAX_HEAD_BYTES} bytes")
+
+    def on_message_begin(self) -> None:
+        self._messages += 1
+        self._head_bytes = 0
+        self._discarded_bytes = 0
+        self._is_in_head = True
+        self._waits_since = time.monotonic()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._discarded_bytes += len(body)
+            if self._discarded_bytes > MAX_DISCARDED_BODY_BYTES:
+                self.transport.close()
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._waits_since = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body is False:
+            self._waits_since = time.monotonic()
+
+    def send_400_response(self, msg: str) -> None:
+        self._cut(400, "not a valid HTTP request", "the request line, a header or the framing of the body is malformed")
+
+    def sweep(self, now: float) -> None:
+        """Cut the connection when its client has owed us something for too long."""
+        is_idle_kept_alive = self.timeout_keep_alive_task is not None
+        if self._waits_since is None or is_idle_kept_alive:
+            return
+        if now - self._waits_since > HTTP_READ_TIMEOUT_MS / 1_000:
+            self._cut(408, "request too slow", f"a request has {HTTP_READ_TIMEOUT_MS // 1_000} seconds to arrive")
+
+    def _cut(self, status: int, title: str, detail: str) -> None:
+        """Hang up, with an answer where none has begun."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = encode(Problem("about:blank", title, status, detail, "http"))
+            self.transport.write(
+                STATUS_LINE[status]
+                + b"%s: %s\r\n" % PROBLEM
+                + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
+            )
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Serves *app* on *listener* until its `stop`."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=HttpProtocol,
+                ws="none",
+                lifespan="off",
+                loop="none",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=HTTP_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return once the port is served."""
+        self._task = asyncio.create_task(self.serve(sockets=[self._listener]))
+        self._sweeping = asyncio.create_task(self._sweep())
+        while not self.started:
+            if self._task.done():
+                return self._task.result()
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Stop accepting, let requests finish for `DRAIN_S`, close every connection."""
+        self.should_exit = True
+        if self._task is not None:
+            await self._task
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeping
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            connections: set[Any] = self.server_state.connections
+            for connection in list(connections):
+                connection.sweep(now)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise `SetupError` where the port is taken or not ours to take."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SetupError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --listen") from None
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,147 @@
+"""An event as the on-premises API's webhooks tell it.
+
+The body depends on the event and nothing else, so every attempt, and the feed, has the same bytes. Compact, keys in
+alphabetical order, as the original sent them.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from corefast.wire.gateway import Event, EventKind, Failure
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    name: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True):
+    profile: Profile
+    wa_id: str
+
+
+class Text(msgspec.Struct, frozen=True):
+    body: str
+
+
+class Context(msgspec.Struct, frozen=True):
+    id: str
+
+
+class System(msgspec.Struct, frozen=True):
+    body: str
+    type: str
+
+
+class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
+    code: int
+    title: str
+    details: str = ""
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender": "from"}):
+    sender: str
+    id: str
+    timestamp: str
+    type: str
+    text: Text | None = None
+    context: Context | None = None
+    system: System | None = None
+    errors: list[Trouble] = []
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    recipient_id: str
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: str
+    recipient_id: str
+    status: str
+    timestamp: str
+    message: Recipient
+    type: str = msgspec.field(default_factory=lambda: "message")
+    """Written always: a factory's default is not left out."""
+    errors: list[Trouble] = []
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One webhook: one of its four lists has one entry; `contacts` comes with a message."""
+
+    contacts: list[Contact] = []
+    messages: list[Message] = []
+    statuses: list[Status] = []
+    errors: list[Trouble] = []
+
+
+EXPIRED = Failure(410, "Message expired", "The recipient's devices did not fetch the message in time.")
+FAILED = Failure(500, "Generic error", "The message could not be sent.")
+UNREADABLE = Trouble(
+    501, "Unknown message type", "A message from this sender could not be decrypted; ask for it once more."
+)
+SUPERSEDED = Trouble(
+    500, "Generic error", "Another copy of this account attached to the relay; this one no longer sends. Choose one."
+)
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def encode_body(event: Event) -> bytes:
+    """Return the JSON body for *event*."""
+    return _encode(_MAKERS[event.kind](event))
+
+
+def _message(event: Event) -> Body:
+    context = Context(event.reply_to) if event.reply_to else None
+    message = Message(event.peer, event.message_id, _seconds(event), "text", text=Text(event.text), context=context)
+    return Body([Contact(Profile(event.name), event.peer)], [message])
+
+
+def _status(event: Event) -> Body:
+    return _status_body(event, event.kind.value, None)
+
+
+def _failed(event: Event) -> Body:
+    return _status_body(event, "failed", event.failure or FAILED)
+
+
+def _expired(event: Event) -> Body:
+    """The original has no status of that name: a message that outlived its time is failed with code 410."""
+    return _status_body(event, "failed", event.failure or EXPIRED)
+
+
+def _status_body(event: Event, status: str, failure: Failure | None) -> Body:
+    troubles = [Trouble(failure.code, failure.title, failure.details)] if failure else []
+    told = Status(event.message_id, event.peer, status, _seconds(event), Recipient(event.peer), errors=troubles)
+    return Body(statuses=[told])
+
+
+def _unreadable(event: Event) -> Body:
+    message = Message(event.peer, event.message_id or event.id, _seconds(event), "unknown", errors=[UNREADABLE])
+    return Body([Contact(Profile(event.name), event.peer)], [message])
+
+
+def _identity_changed(event: Event) -> Body:
+    system = System(f"The security code of {event.peer} changed.", "user_identity_changed")
+    return Body(messages=[Message(event.peer, event.message_id or event.id, _seconds(event), "system", system=system)])
+
+
+def _superseded(event: Event) -> Body:
+    return Body(errors=[SUPERSEDED])
+
+
+def _seconds(event: Event) -> str:
+    return str(event.at_ms // 1_000)
+
+
+_MAKERS: dict[EventKind, Callable[[Event], Body]] = {
+    EventKind.MESSAGE: _message,
+    EventKind.SENT: _status,
+    EventKind.DELIVERED: _status,
+    EventKind.READ: _status,
+    EventKind.FAILED: _failed,
+    EventKind.EXPIRED: _expired,
+    EventKind.UNREADABLE: _unreadable,
+    EventKind.IDENTITY_CHANGED: _identity_changed,
+    EventKind.SUPERSEDED: _superseded,
+}
