@@ -74,4 +74,7 @@ def display_number(number: str) -> str:
         parsed = phonenumbers.parse("+" + number)
     except phonenumbers.NumberParseException:
         return "+" + number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    code, _, rest = written.partition(" ")
+    # A range without a plan of its own comes as one run of digits.
+    return f"{code} {rest[:3]} {rest[3:]}" if rest.isdecimal() and len(rest) > 6 else written

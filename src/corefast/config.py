@@ -27,6 +27,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     name: str
     type: Any
+    hint: Any
     description: str
     default: Any
     is_positional: bool
@@ -75,15 +76,15 @@ def describe(shape: type[msgspec.Struct]) -> list[Setting]:
 
 
 def _describe_field(field: msgspec.structs.FieldInfo, hint: Any) -> Setting:
-    meta = msgspec.Meta()
+    meta, kind = msgspec.Meta(), hint
     if typing.get_origin(hint) is typing.Annotated:
         meta = next((m for m in hint.__metadata__ if isinstance(m, msgspec.Meta)), meta)
-        hint = hint.__origin__
+        kind = hint.__origin__
     default = field.default
     if field.default_factory is not msgspec.NODEFAULT:
         default = typing.cast(typing.Callable[[], Any], field.default_factory)()
     is_positional = bool((meta.extra or {}).get("positional"))
-    return Setting(field.name, hint, meta.description or "", default, is_positional)
+    return Setting(field.name, kind, hint, meta.description or "", default, is_positional)
 
 
 # ── the sources ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,13 +167,21 @@ def _find(
 
 def _convert(setting: Setting, value: Any, source: str) -> Any:
     try:
-        return msgspec.convert(value, setting.type, strict=False)
+        return msgspec.convert(value, setting.hint, strict=False)
     except msgspec.ValidationError:
         shown = "the value given" if setting.is_secret else repr(value)
-        raise SetupError(f"{source}: {shown} is not {_expected(setting.type)}") from None
+        raise SetupError(f"{source}: {shown} is not {_expected(setting)}") from None
 
 
-def _expected(kind: Any) -> str:
+def _expected(setting: Setting) -> str:
+    kind = setting.type
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(kind)))
-    return {int: "a whole number", bool: "true or false", float: "a number", str: "a text"}.get(kind, str(kind))
+    words = {int: "a whole number", bool: "true or false", float: "a number", str: "a text"}.get(kind, str(kind))
+    for meta in getattr(setting.hint, "__metadata__", ()):
+        words += "".join(f" {word} {bound}" for word, bound in _bounds(meta) if bound is not None)
+    return words
+
+
+def _bounds(meta: Any) -> list[tuple[str, Any]]:
+    return [("from", meta.ge), ("to", meta.le), ("above", meta.gt), ("below", meta.lt), ("like", meta.pattern)]

@@ -13,7 +13,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A program for tests."""
 
     data_dir: Annotated[str, Meta(description="where it lives")]
-    port: Annotated[int, Meta(description="100 % of the traffic goes here")] = 9090
+    port: Annotated[int, Meta(description="100 % of the traffic goes here", ge=1, le=65_535)] = 9090
     echo: Annotated[bool, Meta(description="answer everything")] = False
     registration: Annotated[Literal["open", "code"], Meta(description="who may come")] = "code"
     peers: Annotated[list[str], Meta(description="friends")] = msgspec.field(default_factory=list)
@@ -50,6 +50,7 @@ def test_every_type_is_read_from_flags_and_from_the_environment():
     [
         ([], {}, "relay needs --data-dir (or COREFAST_DATA_DIR)"),
         (["--data-dir", "d", "--port", "x"], {}, "--port: 'x' is not a whole number"),
+        (["--data-dir", "d", "--port", "0"], {}, "--port: '0' is not a whole number from 1 to 65535"),
         (["--data-dir", "d"], {"COREFAST_PORT": "x"}, "COREFAST_PORT: 'x' is not a whole number"),
         (["--data-dir", "d", "--registration", "all"], {}, "--registration: 'all' is not one of open, code"),
         (["--data-dir", "d", "--what"], {}, "unrecognized arguments: --what"),

@@ -1,0 +1,186 @@
+"""`corefast up`: relay, core, api and webhooks on this machine, started in order, watched, and stopped in order."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from corefast import __version__
+from corefast.process import lock_directory
+from corefast.supervisor import port
+from corefast.supervisor.child import Child, ChildFailed, Facts, spawn
+from corefast.supervisor.folder import Folder, Memory, UpFile
+from corefast.supervisor.live import phone_line, webhook_lines
+from corefast.supervisor.screen import Screen
+
+DEMO_NUMBER = "49123123456"
+HOST = port.HOST
+
+STOP_ORDER = (("phone", "listen", "api", "webhooks"), ("core",), ("relay",))
+STOP_GRACE_S = (1.4, 1.4, 0.8)
+"""Together under the four seconds that `process.run` leaves us, and the five that we promise."""
+
+
+class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Run the whole system on this machine."""
+
+    data: Annotated[str, Meta(description="folder for keys, messages and logs")] = "./data"
+    port: Annotated[int, Meta(description="port of the API, on loopback", ge=1, le=65_535)] = 9090
+    number: Annotated[str, Meta(description="the business's number; kept from the first run on")] = ""
+    webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
+    demo: Annotated[bool, Meta(description="add a phone that echoes and, without --webhook, a receiver")] = False
+    log_level: Annotated[str, Meta(description="of the programs: debug, info, warning or error")] = "info"
+
+
+class Up:
+    """One run of the system; `exit_code` tells how it ended."""
+
+    def __init__(self, config: UpConfig) -> None:
+        self._config = config
+        self._screen = Screen()
+        self._children: dict[str, Child] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._failed: asyncio.Future[None]
+        self.exit_code = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until *stop* is set or a child cannot be kept alive."""
+        lock = lock_directory(self._config.data)
+        self._failed = asyncio.get_running_loop().create_future()
+        self._folder = Folder(self._config.data)
+        self._folder.withdraw()
+        try:
+            await self._first(self._start(), stop)
+            await self._first(asyncio.Event().wait(), stop)
+        except ChildFailed as error:
+            self._screen.show(f"corefast: giving up: {error}; more in {self._folder.logs}")
+            self.exit_code = 1
+        finally:
+            await self._stop()
+            self._folder.withdraw()
+            self._screen.close()
+            lock.close()
+
+    async def _first(self, work: Coroutine[Any, Any, Any], stop: asyncio.Event) -> None:
+        """Wait for *work*, the stop event or a failed child; raise what failed."""
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+        try:
+            if not stop.is_set():
+                await asyncio.wait((task, stopped, self._failed), return_when=asyncio.FIRST_COMPLETED)
+            for one in (self._failed, task):
+                if one.done():
+                    one.result()
+        finally:
+            task.cancel()
+            stopped.cancel()
+
+    # ── start ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _start(self) -> None:
+        config, folder = self._config, self._folder
+        memory = folder.memory(config.number, config.port)
+        key = folder.api_key()
+        port.require(config.port, "choose another one with --port")
+        for own in (memory.relay_port, memory.core_port):
+            port.require(own, f"remove {folder / 'memory.json'} to take other ports")
+        self._screen.show(f"corefast {__version__}: starting relay, core, api and webhooks …")
+
+        relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
+        await self._keep("core", self._core_command(memory, relay)).ready()
+        core = f"{HOST}:{memory.core_port}"
+        front = [self._keep(name, command) for name, command in self._front_commands(core)]
+        demo = self._start_demo(core, relay)
+        await self._install_key(core)
+        for child in front + demo:
+            await child.ready()
+
+        api = f"http://{HOST}:{config.port}"
+        folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
+        self._show_banner(api, key)
+
+    def _relay_command(self, memory: Memory) -> list[str]:
+        listen = f"{HOST}:{memory.relay_port}"
+        data = str(self._folder / "relay")
+        return ["corefast.relay", "--data-dir", data, "--listen", listen, "--registration", "open"]
+
+    def _core_command(self, memory: Memory, relay: str) -> list[str]:
+        listen = f"{HOST}:{memory.core_port}"
+        command = ["corefast.core", "--data-dir", str(self._folder / "core"), "--listen", listen, "--relay", relay]
+        webhook = ["--webhook", self._config.webhook] if self._config.webhook else []
+        return [*command, "--number", memory.number, *webhook]
+
+    def _front_commands(self, core: str) -> list[tuple[str, list[str]]]:
+        listen = f"{HOST}:{self._config.port}"
+        secrets = self._folder / "core"
+        return [
+            ("api", ["api", "--listen", listen, "--core", core, "--core-secret-file", str(secrets / "front.secret")]),
+            ("webhooks", ["api.webhooks", "--core", core, "--core-secret-file", str(secrets / "webhooks.secret")]),
+        ]
+
+    def _start_demo(self, core: str, relay: str) -> list[Child]:
+        if not self._config.demo:
+            return []
+        home = str(self._folder / "phone")
+        phone = ["corefast.device", "--json", "--echo", "--number", DEMO_NUMBER, "--home", home, "--relay", relay]
+        children = [self._keep("phone", phone, self._on_phone)]
+        if not self._config.webhook:
+            listen = ["api.listen", "--json", "--port", "0", "--data", str(self._folder.path), "--core", core]
+            children.append(self._keep("listen", listen, self._on_webhook))
+        return children
+
+    def _keep(self, name: str, command: list[str], on_fact: Callable[[Facts], None] = lambda _: None) -> Child:
+        """Start a child and see that it stays; its failure becomes ours."""
+        child = Child(name, command, self._folder.logs, {"COREFAST_LOG_LEVEL": self._config.log_level}, on_fact)
+        self._children[name] = child
+        task = asyncio.ensure_future(child.keep(self._screen.show))
+        self._keeping.add(task)
+        task.add_done_callback(self._on_kept)
+        return child
+
+    def _on_kept(self, task: asyncio.Task[None]) -> None:
+        self._keeping.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _install_key(self, core: str) -> None:
+        """Give the core our API key; it keeps only the digest."""
+        scopes = [word for scope in ("send", "read", "admin") for word in ("--scope", scope)]
+        command = ["api.key", "new", "--name", "up", *scopes, "--data", str(self._folder.path), "--core", core]
+        environ = {"COREFAST_KEY_FILE": str(self._folder / "api.key")}
+        process = await spawn(command, environ)
+        _, complaint = await process.communicate()
+        if process.returncode:
+            raise ChildFailed(f"key: {complaint.decode(errors='replace').strip().rpartition(chr(10))[2]}")
+
+    # ── while it runs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _show_banner(self, api: str, key: str) -> None:
+        body = f'{{"id":"{DEMO_NUMBER}","message":"Hello world!"}}'
+        self._screen.show(f"API      {api}   (docs at /docs)")
+        self._screen.show(f"key      {key}")
+        self._screen.show(f"data     {self._config.data}   (make reset erases it)")
+        self._screen.show(f"try      curl -H 'Authorization: Bearer {key}' -d '{body}' {api}/api/v7/chat")
+
+    def _on_phone(self, facts: Facts) -> None:
+        if line := phone_line(DEMO_NUMBER, facts):
+            self._screen.show(line)
+
+    def _on_webhook(self, facts: Facts) -> None:
+        for line in webhook_lines(facts):
+            self._screen.show(line)
+
+    # ── stop ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _stop(self) -> None:
+        """Stop the children in order, so that none loses the one it works for; kill what does not end."""
+        try:
+            for names, grace_s in zip(STOP_ORDER, STOP_GRACE_S, strict=True):
+                children = [self._children[name] for name in names if name in self._children]
+                await asyncio.gather(*(child.stop(grace_s) for child in children))
+        finally:
+            for child in self._children.values():
+                child.kill()
+        if self._keeping:
+            await asyncio.wait(self._keeping, timeout=0.5)

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from corefast.errors import SetupError
+from corefast.supervisor.folder import DEFAULT_NUMBER, Folder, UpFile, write_whole
+
+
+def test_a_second_run_finds_the_same_key_number_and_ports(tmp_path: Path):
+    folder = Folder(str(tmp_path))
+    memory, key = folder.memory("", 20_000), folder.api_key()
+    assert key.startswith("cf_") and len(key) > 40
+    assert memory.number == DEFAULT_NUMBER
+    again = Folder(str(tmp_path))
+    assert (again.memory("", 30_000), again.api_key()) == (memory, key)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()} == {0o600}
+
+
+def test_another_number_is_refused_with_the_remedy(tmp_path: Path):
+    Folder(str(tmp_path)).memory("493023125001", 20_000)
+    with pytest.raises(SetupError, match="belongs to the number 493023125001"):
+        Folder(str(tmp_path)).memory("493023125002", 20_000)
+
+
+def test_up_json_is_there_only_between_publish_and_withdraw(tmp_path: Path):
+    folder = Folder(str(tmp_path))
+    facts = UpFile(api="http://127.0.0.1:9090", api_key="cf_x", relay="corefast://…", number="49", core="127.0.0.1:1")
+    folder.publish(facts)
+    assert msgspec.json.decode((tmp_path / "up.json").read_bytes(), type=UpFile) == facts
+    folder.withdraw()
+    folder.withdraw()
+    assert not (tmp_path / "up.json").exists()
+
+
+def test_a_half_written_file_never_takes_the_place_of_a_whole_one(tmp_path: Path):
+    path = tmp_path / "api.key"
+    write_whole(path, b"first")
+    with pytest.raises(TypeError):
+        write_whole(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"first"
