@@ -8,6 +8,8 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 EXTENSIONS = $(shell find src -name '*.pyx' | sed 's|^src/||; s|\.pyx$$||; s|/|.|g' | sort)
 
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
 .PHONY: run reset setup build lint format types test bench lock clean
 .DEFAULT_GOAL := run
 
