@@ -8,8 +8,6 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 EXTENSIONS = $(shell find src -name '*.pyx' | sed 's|^src/||; s|\.pyx$$||; s|/|.|g' | sort)
 
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-
 .PHONY: run reset setup build lint format types test bench lock clean
 .DEFAULT_GOAL := run
 
@@ -34,7 +32,7 @@ build: setup ## the Cython modules, in place, where their sources changed
 lint: setup types ## style, spelling and types; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/cython-lint src
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/codespell
 
 format: setup ## put the sources into the common form
