@@ -61,10 +61,12 @@ class Dispatcher:
 
 
 def _answer(peer: Peer, call: int, result: Any) -> None:
-    if result is None:
-        _fail(peer, call, TypeError("a call was left without an answer"))
-    else:
+    try:
+        if result is None:
+            raise TypeError("a call was left without an answer")
         peer.answer(call, result)
+    except (TypeError, ValueError) as error:  # not a message, or longer than one may be
+        _fail(peer, call, error)
 
 
 def _fail(peer: Peer, call: int, error: BaseException) -> None:

@@ -289,12 +289,13 @@ class Peer:
             self._end(LinkOverflow("the peer reads too slowly"))
         elif not self._paused:
             self._transport.writelines(self._link.data_to_send())
+            if self._waiters:
+                self._wake()
 
     def _pause(self, paused: bool) -> None:
         self._paused = paused
         if not paused:
             self._flush()
-            self._wake()
 
     def _wake(self) -> None:
         if self._waiters and (self._over or self.outbox_bytes < WRITABLE_BYTES):
