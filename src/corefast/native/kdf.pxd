@@ -1,6 +1,4 @@
-from libc.stdint cimport uint8_t
-
-from corefast.native.provider cimport SHA256_CTX
+from libc.stdint cimport uint8_t, uint32_t
 
 
 cdef enum:
@@ -9,8 +7,8 @@ cdef enum:
 
 cdef struct HmacKey:
     # The hash states after the padded key: two of the four blocks of a short HMAC, done once.
-    SHA256_CTX inner
-    SHA256_CTX outer
+    uint32_t inner[8]
+    uint32_t outer[8]
 
 
 cdef void hmac_load(HmacKey *key, const uint8_t *src, size_t size) noexcept nogil

@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t
 cdef extern from "<openssl/sha.h>" nogil:
     ctypedef struct SHA256_CTX:
         uint32_t h[8]
+        uint32_t Nl
 
     int SHA256_Init(SHA256_CTX *ctx)
     int SHA256_Update(SHA256_CTX *ctx, const void *src, size_t size)
