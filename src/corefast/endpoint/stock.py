@@ -25,7 +25,9 @@ from corefast.wire.messages import PreKeyUpload, PublicPreKey, SignedPreKey
 _ID_MASK = 0xFFFFFF
 """Prekey ids are 24 bits, from 1, and start at a random place (libsignal's Medium.MAX_VALUE)."""
 
-_REGISTRATION_ID_MASK = 0x3FFF
+_REGISTRATION_ID_LIMIT = 16_380
+"""libsignal draws registration ids from 1 to this."""
+
 _VERSION = 1
 
 
@@ -82,7 +84,8 @@ class OwnKeys:
     def new(cls, random: Random) -> "OwnKeys":
         """Make an identity; prekeys come with the first `make_upload`."""
         first_ids = (_random_id(random), _random_id(random), _random_id(random))
-        return cls(KeyPair.generate(random), int.from_bytes(random(2), "big") & _REGISTRATION_ID_MASK or 1, first_ids)
+        registration_id = 1 + int.from_bytes(random(4), "big") % _REGISTRATION_ID_LIMIT
+        return cls(KeyPair.generate(random), registration_id, first_ids)
 
     def encode_account(self) -> bytes:
         """Return identity, registration id and id counters as bytes; secret."""

@@ -1,0 +1,69 @@
+"""What a device tells its user. Ids are 16 bytes; times are Unix milliseconds."""
+
+import msgspec
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The device is registered and its mailbox is open; told after each time it connects."""
+
+    number: str
+
+
+class Offline(msgspec.Struct, frozen=True):
+    """The relay is away; told once until the next `Ready`. The device keeps trying."""
+
+    code: str
+    text: str
+
+
+class TextReceived(msgspec.Struct, frozen=True):
+    """A text message; told again with the same `id` after a restart until it was marked as shown."""
+
+    seq: int
+    sender: str
+    id: bytes
+    text: str
+    at_ms: int
+    name: str = ""
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A message came that cannot be decrypted; `code` says why. It is kept like a text, and is not sent again."""
+
+    seq: int
+    sender: str
+    id: bytes
+    at_ms: int
+    code: str
+
+
+class IdentityNews(msgspec.Struct, frozen=True):
+    """A peer's identity key is another one than before: a new phone, or an impostor. Kept like a text."""
+
+    seq: int
+    sender: str
+    id: bytes
+    at_ms: int
+
+
+class StatusChanged(msgspec.Struct, frozen=True):
+    """A message of ours went on: `sent`, `delivered`, `read`, `failed` (then with a code) or `expired`."""
+
+    id: bytes
+    recipient: str
+    status: str
+    at_ms: int
+    code: str = ""
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The device gave up for good; it must be opened anew. `text` is a sentence for people."""
+
+    code: str
+    text: str
+
+
+Stored = TextReceived | Unreadable | IdentityNews
+"""Events that the store repeats until they are marked as shown."""
+
+Event = Ready | Offline | Stored | StatusChanged | Stopped

@@ -1,0 +1,138 @@
+"""All that one phone has: its keys, its peers and its messages, in one folder."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from corefast.address import canonical_number
+from corefast.device.directory import Directory
+from corefast.device.store.inbox import InboxStore
+from corefast.device.store.keys import Account, KeyStore
+from corefast.device.store.outbox import OutboxStore
+from corefast.device.store.peers import PeerStore
+from corefast.endpoint.stock import OwnKeys
+from corefast.endpoint.vault import Vault, load_master_key
+from corefast.errors import SetupError
+from corefast.process import lock_directory
+from corefast.protocol.keys import Random
+from corefast.store.database import Database, Unit
+from corefast.store.migrate import load_migrations
+from corefast.store.sqlite import open_sqlite
+
+Clock = Callable[[], int]
+
+_LINK_KEY_BYTES = 32
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be chosen when a device is opened."""
+
+    name: str = ""
+    """Profile name that goes with each message."""
+    code: str = ""
+    """Registration code, where the relay wants one."""
+    pin: str = ""
+    """Pin of the number, where it has one."""
+    replace: bool = False
+    """Take the number over from another device."""
+    accept_changed_identities: bool = True
+    """Go on with a peer whose identity key changed, after telling; else refuse its messages and ours to it."""
+    master_key_file: str = ""
+    """Where the master key is; the file `master.key` in the home where empty."""
+    clock: Clock = unix_ms
+    random: Random = os.urandom
+
+
+class Profile:
+    """One phone's home, opened and locked. Constructed by `open` only."""
+
+    def __init__(self, database: Database, vault: Vault, options: Options, lock: TextIO | None = None) -> None:
+        self.database = database
+        self.options = options
+        self.clock = options.clock
+        self.random = options.random
+        self.keys = KeyStore(database, vault)
+        self.inbox = InboxStore(database, vault)
+        self.outbox = OutboxStore(database, vault)
+        self.directory = Directory(PeerStore(database, vault))
+        self._lock = lock
+        self._account: Account | None = None
+
+    @classmethod
+    async def open(cls, home: Path, number: str, options: Options) -> "Profile":
+        """Open or make the home of *number*; raise `SetupError`, `NumberInvalid`."""
+        number = canonical_number(number)
+        lock = await asyncio.to_thread(lock_directory, home)
+        try:
+            key_file = Path(options.master_key_file) if options.master_key_file else home / "master.key"
+            vault = Vault(load_master_key(key_file, options.random), options.random)
+            database = await open_sqlite(home / "phone.sqlite", load_migrations("corefast.device.store"))
+        except BaseException:
+            lock.close()
+            raise
+        profile = cls(database, vault, options, lock)
+        try:
+            await profile._load(number)
+        except BaseException:
+            await profile.close()
+            raise
+        return profile
+
+    @property
+    def account(self) -> Account:
+        assert self._account is not None, "Profile.open loads the account"
+        return self._account
+
+    @property
+    def own(self) -> OwnKeys:
+        return self.account.own
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Whoever changes sessions or prekeys does it, and its commit, in here, one at a time.
+
+        So memory is never ahead of two commits. After an error it is again as the store is.
+        """
+        async with self.directory.turn:
+            try:
+                yield
+            except BaseException:
+                self.directory.forget()
+                self._account = await self.keys.load()
+                raise
+            self.directory.trim()
+
+    async def set_registered(self, at_ms: int) -> None:
+        unit = Unit()
+        self.keys.save_registered(unit, at_ms)
+        await self.database.commit(unit)
+        self._account = self.account._replace(registered_ms=at_ms)
+
+    async def close(self) -> None:
+        await self.database.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def _load(self, number: str) -> None:
+        self._account = await self.keys.load()
+        if self._account is None:
+            unit = Unit()
+            self.keys.create(unit, number, self.random(_LINK_KEY_BYTES), OwnKeys.new(self.random))
+            await self.database.commit(unit)
+            self._account = await self.keys.load()
+        if self.account.number != number:
+            raise SetupError(f"this home belongs to +{self.account.number}; choose another --home for another number")
+        unit = Unit()
+        self.inbox.sweep(unit, self.clock())
+        self.outbox.sweep(unit)
+        await self.database.commit(unit)

@@ -1,0 +1,152 @@
+"""Items of the mailbox become rows, all of a delivery in one commit; only then are they acked.
+
+Nothing is decrypted twice and nothing is lost: an item whose (sender, id) is stored is passed over, one that cannot
+be decrypted is stored as such.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from corefast.device.directory import KnownPeer
+from corefast.device.event import IdentityNews, StatusChanged, Stored, TextReceived, Unreadable
+from corefast.device.profile import Profile
+from corefast.device.progress import Progress
+from corefast.device.store.inbox import InboxRow, What
+from corefast.endpoint.cipher import Correspondent, Opened
+from corefast.endpoint.stock import KeyKind
+from corefast.endpoint.trust import Trust
+from corefast.errors import ContentMalformed, CorefastError, IdentityChanged
+from corefast.store.database import Unit
+from corefast.wire.content import Content, Read, Text, decode_content
+from corefast.wire.messages import Item, Kind
+
+log = structlog.get_logger()
+
+FAILED_CODE = "message.undelivered"
+"""Why the relay failed a message: its recipient's number went to somebody else before it was fetched."""
+
+_TIME_LIMIT_MS = 2**52
+"""An author's clock beyond this is no clock, and would not fit a column."""
+
+_CIPHERTEXTS = (Kind.WHISPER, Kind.PREKEY)
+
+
+class Delivery:
+    """One unit of received items."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._unit = Unit()
+        self._progress = Progress(profile.outbox, self._unit)
+        self._known: set[tuple[str, bytes]] = set()
+        self._peers: dict[str, KnownPeer] = {}
+
+    async def take(self, items: Sequence[Item]) -> list[StatusChanged]:
+        """Make *items* durable and return the statuses that they brought; the items may be acked then."""
+        profile = self._profile
+        ciphertexts = [item for item in items if item.kind in _CIPHERTEXTS]
+        async with profile.turn():
+            self._known = await profile.inbox.known([item.id for item in ciphertexts])
+            self._peers = {number: await profile.directory.load(number) for number in _senders(ciphertexts)}
+            for item in items:
+                self._take_item(item)
+            for peer in self._peers.values():
+                profile.directory.save(self._unit, peer)
+            returned = await profile.database.commit(self._unit)
+        return self._progress.events(returned)
+
+    def _take_item(self, item: Item) -> None:
+        sender = item.sender.id
+        if item.kind in _CIPHERTEXTS:
+            if (sender, item.id) not in self._known:
+                self._known.add((sender, item.id))
+                self._take_ciphertext(item)
+        elif item.kind == Kind.DELIVERED:
+            self._progress.delivered(item.id, sender, item.at_ms)
+        elif item.kind == Kind.EXPIRED:
+            self._progress.expired(item.id, sender, item.at_ms)
+        elif item.kind == Kind.FAILED:
+            self._progress.failed(item.id, item.at_ms, FAILED_CODE)
+        else:
+            log.warning("item.unknown", kind=item.kind)
+
+    def _take_ciphertext(self, item: Item) -> None:
+        try:
+            plaintext = self._decrypt(item)
+            content = decode_content(plaintext)
+            if content.id != item.id:
+                raise ContentMalformed("the relay's id is not the author's")
+        except CorefastError as error:
+            self._put(item, What.UNREADABLE, error.code.encode())
+        except Exception:
+            log.exception("item.crashed")
+            self._put(item, What.UNREADABLE, CorefastError.code.encode())
+        else:
+            self._take_content(item, content, plaintext)
+
+    def _decrypt(self, item: Item) -> bytes:
+        profile = self._profile
+        peer = self._peers[item.sender.id]
+        correspondent = peer.devices.get(item.sender.device) or Correspondent.new()
+        before = correspondent.snapshot() if item.kind == Kind.PREKEY else b""
+        opened = correspondent.decrypt(profile.own, item.kind, item.body, profile.random)
+        their_identity = correspondent.their_identity
+        assert their_identity is not None, "a decrypted message has a session"
+        if peer.identity not in (None, their_identity) and not profile.options.accept_changed_identities:
+            peer.devices[item.sender.device] = Correspondent.restore(before)
+            raise IdentityChanged("the peer's identity key changed and the device is set to refuse that")
+        self._use_up(opened)
+        peer.put(item.sender.device, correspondent)
+        if peer.see_identity(their_identity) is Trust.CHANGED:
+            put_identity_news(profile, self._unit, peer.number)
+        return opened.plaintext
+
+    def _use_up(self, opened: Opened) -> None:
+        """Delete consumed one-time prekeys with this unit, and from memory before the next item names them."""
+        used = ((KeyKind.ONE_TIME, opened.used_one_time), (KeyKind.ONE_TIME_KEM, opened.used_one_time_kem))
+        for kind, key_id in used:
+            if key_id is not None:
+                self._profile.keys.take(self._unit, kind, key_id)
+                self._profile.own.forget(kind, key_id)
+
+    def _take_content(self, item: Item, content: Content, plaintext: bytes) -> None:
+        match content.body:
+            case Text():
+                self._put(item, What.TEXT, plaintext, content.at_ms)
+            case Read(ids):
+                for message_id in ids:
+                    self._progress.read(message_id, item.sender.id, item.at_ms)
+                self._put(item, What.READ, b"")
+
+    def _put(self, item: Item, what: What, content: bytes, at_ms: int | None = None) -> None:
+        if at_ms is None or not 0 <= at_ms < _TIME_LIMIT_MS:
+            at_ms = item.at_ms
+        now_ms = self._profile.clock()
+        row = InboxRow(0, item.sender.id, item.sender.device, item.id, what, at_ms, now_ms, content)
+        self._profile.inbox.put(self._unit, row, is_shown=what == What.READ)
+
+
+def put_identity_news(profile: Profile, unit: Unit, number: str) -> None:
+    """Add a row that tells the user of a peer's new identity key."""
+    now_ms = profile.clock()
+    row = InboxRow(0, number, 0, profile.random(16), What.IDENTITY_CHANGED, now_ms, now_ms, b"")
+    profile.inbox.put(unit, row, is_shown=False)
+
+
+def stored_event(row: InboxRow) -> Stored:
+    """Return what a row of the inbox means to the user."""
+    if row.what == What.IDENTITY_CHANGED:
+        return IdentityNews(row.seq, row.sender, row.id, row.at_ms)
+    unreadable = partial(Unreadable, row.seq, row.sender, row.id, row.at_ms)
+    if row.what == What.UNREADABLE:
+        return unreadable(row.content.decode())
+    content = decode_content(row.content)
+    if not isinstance(content.body, Text):
+        return unreadable(ContentMalformed.code)
+    return TextReceived(row.seq, row.sender, row.id, content.body.body, content.at_ms, content.name)
+
+
+def _senders(items: Sequence[Item]) -> set[str]:
+    return {item.sender.id for item in items}

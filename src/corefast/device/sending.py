@@ -1,0 +1,305 @@
+"""Messages on their way: accepted rows, a lane for each recipient, ciphertexts posted until the relay has them.
+
+A ciphertext is stored together with the session that made it before it leaves, and a resend sends the stored one. The
+order of a recipient's messages is the order of acceptance.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from corefast.device.directory import KnownPeer
+from corefast.device.event import StatusChanged
+from corefast.device.profile import Profile
+from corefast.device.progress import Progress
+from corefast.device.receiving import put_identity_news
+from corefast.device.store.outbox import OutboxRow
+from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.trust import Trust, check_identity
+from corefast.errors import (
+    BundleInvalid,
+    BusyError,
+    CorefastError,
+    IdentityChanged,
+    Overloaded,
+    RemoteRefused,
+    StoreError,
+)
+from corefast.limits import MAX_UNANSWERED_POSTS
+from corefast.store.database import Unit
+from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
+
+log = structlog.get_logger()
+
+MAX_WAITING = 20_000
+"""Accepted messages that the relay does not have; more are refused, so that memory stays bounded."""
+
+RETRY_MS = 1_000
+"""Before a refused post or a busy relay is tried again."""
+
+_FINAL_CODES = ("number.unknown", "number.invalid")
+"""Answers of the relay after which a message fails; all others are tried again."""
+
+_LANE_BATCH = 64
+_POST_BYTES = 262_144
+"""Ciphertext of one PostBatch; a quarter of the largest message of a link."""
+
+
+class Relay(Protocol):
+    """What sending needs of the connection."""
+
+    async def call(self, message: Any) -> Any:
+        """Call the relay, waiting for it as long as it takes; raises `RemoteRefused`, `LinkLost`, `CallTimeout`."""
+
+    def notify(self, message: Any) -> None:
+        """Send a one-way message; dropped while the relay is away."""
+
+
+class Lane:
+    """The messages to one recipient that are not encrypted yet, in order."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[OutboxRow] = deque()
+        self.returned: list[OutboxRow] = []
+        """Messages that the relay gave back, to be encrypted anew."""
+        self.task: asyncio.Task[None] | None = None
+        self.needs_bundle = False
+        """The relay said that the list of devices is another one."""
+
+    def take_back(self) -> None:
+        """Put what the relay gave back in its place, before all that was accepted later."""
+        if self.returned:
+            self.waiting = deque(sorted([*self.returned, *self.waiting], key=lambda row: row.seq))
+            self.returned = []
+
+
+class Sending:
+    """Takes accepted messages to the relay."""
+
+    def __init__(self, profile: Profile, relay: Relay, report: Callable[[Sequence[StatusChanged]], None]) -> None:
+        self._profile = profile
+        self._relay = relay
+        self._report = report
+        self._lanes: dict[str, Lane] = {}
+        self._posted: dict[bytes, OutboxRow] = {}
+        self._count = 0
+        self._room = asyncio.Event()
+
+    @property
+    def waiting_count(self) -> int:
+        """Messages that the relay does not have."""
+        return self._count
+
+    async def resume(self) -> None:
+        """Take up what an earlier run left."""
+        after = 0
+        while rows := await self._profile.outbox.open_rows(after, 1_000):
+            for row in rows:
+                after = row.seq
+                self._count += 1
+                if row.parts is None:
+                    self._lane(row.recipient).waiting.append(row)
+                else:
+                    self._posted[row.id] = row
+        for number in list(self._lanes):
+            self._wake(number)
+
+    def check_room(self, count: int) -> None:
+        """Raise `Overloaded` where *count* more messages are too many."""
+        if self._count + count > MAX_WAITING:
+            raise Overloaded(f"{MAX_WAITING} messages wait for the relay already")
+
+    def add(self, rows: Sequence[OutboxRow]) -> None:
+        """Send *rows*, which are committed as accepted."""
+        self._count += len(rows)
+        for row in rows:
+            self._lane(row.recipient).waiting.append(row)
+            self._wake(row.recipient)
+
+    def resend(self) -> None:
+        """Post all ciphertexts whose fate is unknown; their ids make a repeat harmless."""
+        self._post(sorted(self._posted.values(), key=lambda row: row.seq))
+
+    async def take_results(self, results: Sequence[PostResult]) -> None:
+        """Store what became of posts; what the relay did not take goes on its way again."""
+        unit = Unit()
+        progress = Progress(self._profile.outbox, unit)
+        settled: list[OutboxRow] = []
+        for result in results:
+            row = self._posted.get(result.id)
+            if row is None:
+                continue
+            if result.state == PostState.DEVICES_CHANGED:
+                self._encrypt_again(row)
+            elif result.state == PostState.REFUSED:
+                asyncio.get_running_loop().call_later(RETRY_MS / 1_000, self._post, [row])
+            else:
+                _note(progress, result)
+                settled.append(row)
+        if not settled:
+            return
+        returned = await self._profile.database.commit(unit)
+        self._settle(settled)
+        self._report(progress.events(returned))
+
+    async def close(self) -> None:
+        """Stop all lanes; what they hold is in the store."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ── lanes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _lane(self, number: str) -> Lane:
+        return self._lanes.setdefault(number, Lane())
+
+    def _wake(self, number: str) -> None:
+        lane = self._lane(number)
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run(number, lane))
+
+    async def _run(self, number: str, lane: Lane) -> None:
+        """Encrypt and post what waits in *lane*, until nothing does."""
+        while lane.waiting or lane.returned:
+            await self._wait_for_room()
+            lane.take_back()
+            try:
+                await self._advance(number, lane)
+            except RemoteRefused as error:
+                if error.code in _FINAL_CODES:
+                    await self._fail_lane(lane, error)
+                else:
+                    await asyncio.sleep(max(error.retry_after_ms, RETRY_MS) / 1_000)
+            except (BundleInvalid, IdentityChanged) as error:
+                await self._fail_lane(lane, error)
+            except (BusyError, StoreError) as error:
+                log.warning("lane.waits", code=error.code)
+                await asyncio.sleep(RETRY_MS / 1_000)
+            except Exception as error:
+                log.exception("lane.crashed")
+                await self._fail_lane(lane, error)
+        del self._lanes[number]
+
+    async def _advance(self, number: str, lane: Lane) -> None:
+        """Encrypt and post the next messages of the lane, with the peer's bundle first where it is needed."""
+        async with self._profile.directory.turn:
+            known = await self._profile.directory.load(number)
+            is_reachable = known.is_reachable
+        bundle: Bundle | None = None
+        if lane.needs_bundle or not is_reachable:
+            bundle = await self._relay.call(FetchBundle(number))
+            if not bundle.devices:
+                raise RemoteRefused("number.unknown")
+        rows = list(lane.waiting)[:_LANE_BATCH]
+        encrypted = await self._encrypt(number, rows, bundle)
+        if bundle is not None:
+            lane.needs_bundle = False
+        for row in encrypted:
+            lane.waiting.popleft()
+            self._posted[row.id] = row
+        self._post(encrypted)
+
+    async def _encrypt(self, number: str, rows: list[OutboxRow], bundle: Bundle | None) -> list[OutboxRow]:
+        """Return *rows* with ciphertexts that are stored together with the sessions that made them."""
+        profile = self._profile
+        unit = Unit()
+        encrypted = []
+        async with profile.turn():
+            peer = await profile.directory.load(number)
+            if bundle is not None:
+                self._take_bundle(unit, peer, bundle)
+            correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
+            for row in rows:
+                parts = fan_out(row.content, correspondents, profile.random)
+                profile.outbox.save_parts(unit, row.id, peer.devices_version, parts)
+                encrypted.append(row._replace(devices_version=peer.devices_version, parts=parts))
+            profile.directory.save(unit, peer)
+            await profile.database.commit(unit)
+        return encrypted
+
+    def _take_bundle(self, unit: Unit, peer: KnownPeer, bundle: Bundle) -> None:
+        """Bring the peer's devices in line with the relay's list, with a session for each."""
+        profile = self._profile
+        trust = check_identity(peer.identity, bundle.identity)
+        if trust is Trust.CHANGED:
+            if not profile.options.accept_changed_identities:
+                raise IdentityChanged("the peer's identity key changed and the device is set to refuse that")
+            put_identity_news(profile, unit, peer.number)
+        # A list that moved on means a device that was set up anew: it does not hold the old session.
+        is_moved = peer.devices_version not in (0, bundle.devices_version)
+        peer.see_identity(bundle.identity)
+        for device in set(peer.devices) - {each.device for each in bundle.devices}:
+            profile.directory.delete_session(unit, peer, device)
+        for each in bundle.devices:
+            correspondent = peer.use(each.device)
+            if is_moved or not correspondent.has_session:
+                correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
+        peer.set_devices(bundle.devices_version)
+
+    async def _fail_lane(self, lane: Lane, error: Exception) -> None:
+        """Fail all that waits in *lane*."""
+        rows = list(lane.waiting)
+        unit = Unit()
+        progress = Progress(self._profile.outbox, unit)
+        code = error.code if isinstance(error, CorefastError) else CorefastError.code
+        for row in rows:
+            progress.failed(row.id, self._profile.clock(), code)
+        try:
+            returned = await self._profile.database.commit(unit)
+        except StoreError:
+            await asyncio.sleep(RETRY_MS / 1_000)
+            return
+        for _ in rows:
+            lane.waiting.popleft()
+        self._count -= len(rows)
+        self._report(progress.events(returned))
+
+    # ── posts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _post(self, rows: Sequence[OutboxRow]) -> None:
+        batch: list[Post] = []
+        size = 0
+        for row in rows:
+            if row.id not in self._posted or row.parts is None:
+                continue
+            batch.append(Post(row.id, row.recipient, row.devices_version, row.parts))
+            size += sum(len(part.body) for part in row.parts)
+            if size >= _POST_BYTES:
+                self._relay.notify(PostBatch(0, batch))
+                batch, size = [], 0
+        if batch:
+            self._relay.notify(PostBatch(0, batch))
+
+    def _encrypt_again(self, row: OutboxRow) -> None:
+        """Put *row* back to its place in its lane; the stored ciphertext is replaced together with the session."""
+        del self._posted[row.id]
+        lane = self._lane(row.recipient)
+        lane.needs_bundle = True
+        lane.returned.append(row._replace(parts=None))
+        self._wake(row.recipient)
+
+    def _settle(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            if self._posted.pop(row.id, None) is not None:
+                self._count -= 1
+        self._room.set()
+
+    async def _wait_for_room(self) -> None:
+        while len(self._posted) >= MAX_UNANSWERED_POSTS:
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), RETRY_MS / 1_000)
+
+
+def _note(progress: Progress, result: PostResult) -> None:
+    if result.state == PostState.STORED:
+        progress.sent(result.id, None, result.at_ms)
+    elif result.state == PostState.DELIVERED:
+        progress.delivered(result.id, None, result.at_ms)
+    else:
+        progress.failed(result.id, result.at_ms, "number.unknown")

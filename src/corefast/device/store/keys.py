@@ -1,0 +1,70 @@
+"""The account and its private prekeys."""
+
+from typing import NamedTuple
+
+from corefast.endpoint.stock import KeyKind, KeyRecord, OwnKeys, StockChange
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+_LOAD_ACCOUNT = Statement("SELECT number, registered_ms, link_key, own_keys FROM account")
+_LOAD_PREKEYS = Statement("SELECT kind, id, made_ms, private FROM prekey ORDER BY made_ms, id")
+_CREATE = Statement("INSERT INTO account (slot, number, registered_ms, link_key, own_keys) VALUES (1, ?, 0, ?, ?)")
+_SAVE_KEYS = Statement("UPDATE account SET own_keys = ?")
+_SAVE_REGISTERED = Statement("UPDATE account SET registered_ms = ?")
+_PUT_PREKEY = Statement("INSERT INTO prekey (kind, id, made_ms, private) VALUES (?, ?, ?, ?)")
+_DELETE_PREKEY = Statement("DELETE FROM prekey WHERE kind = ? AND id = ?")
+
+
+class Account(NamedTuple):
+    """Who this device is. `registered_ms` is 0 until the relay has agreed."""
+
+    number: str
+    registered_ms: int
+    link_key: bytes
+    own: OwnKeys
+
+
+class KeyStore:
+    """Keeps the account row and the prekeys."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def load(self) -> Account | None:
+        """Return the account with all private keys; None in a new home."""
+        rows = await self._database.fetch(_LOAD_ACCOUNT)
+        if not rows:
+            return None
+        number, registered_ms, link_key, own_keys = rows[0]
+        records = [self._open_record(*row) for row in await self._database.fetch(_LOAD_PREKEYS)]
+        own = OwnKeys.restore(self._vault.open("account", b"own_keys", own_keys), records)
+        return Account(number, registered_ms, self._vault.open("account", b"link_key", link_key), own)
+
+    def create(self, unit: Unit, number: str, link_key: bytes, own: OwnKeys) -> None:
+        sealed_keys = self._vault.seal("account", b"own_keys", own.encode_account())
+        unit.add(_CREATE, number, self._vault.seal("account", b"link_key", link_key), sealed_keys, rows=1)
+
+    def save_change(self, unit: Unit, change: StockChange) -> None:
+        """Add new prekeys and drop old ones."""
+        unit.add(_SAVE_KEYS, self._vault.seal("account", b"own_keys", change.account), rows=1)
+        for record in change.made:
+            sealed = self._vault.seal("prekey", _prekey_row(record.kind, record.id), record.private)
+            unit.add(_PUT_PREKEY, int(record.kind), record.id, record.made_ms, sealed, rows=1)
+        for kind, key_id in change.dropped:
+            unit.add(_DELETE_PREKEY, int(kind), key_id)
+
+    def take(self, unit: Unit, kind: KeyKind, key_id: int) -> None:
+        """Delete a one-time prekey that a message consumed; the commit fails unless it is there."""
+        unit.add(_DELETE_PREKEY, int(kind), key_id, rows=1)
+
+    def save_registered(self, unit: Unit, at_ms: int) -> None:
+        unit.add(_SAVE_REGISTERED, at_ms, rows=1)
+
+    def _open_record(self, kind: int, key_id: int, made_ms: int, sealed: bytes) -> KeyRecord:
+        private = self._vault.open("prekey", _prekey_row(kind, key_id), sealed)
+        return KeyRecord(KeyKind(kind), key_id, made_ms, private)
+
+
+def _prekey_row(kind: int, key_id: int) -> bytes:
+    return bytes([kind]) + key_id.to_bytes(4, "big")

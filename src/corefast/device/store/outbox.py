@@ -1,0 +1,123 @@
+"""What we send: accepted, then encrypted once and kept as ciphertext until the relay has it, then its states."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from corefast.device.store.inbox import What
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Row, Statement, Unit
+from corefast.wire.messages import Part
+
+_ACCEPT = Statement(
+    "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, ?, 0, ?, ?) RETURNING seq"
+)
+_ENCRYPTED = Statement("UPDATE outbox SET state = 1, devices_version = ?, parts = ? WHERE id = ? AND state < 2")
+_OPEN = Statement(
+    "SELECT seq, id, recipient, what, state, at_ms, devices_version, content, parts FROM outbox"
+    " WHERE state < 2 AND seq > ? ORDER BY seq LIMIT ?"
+)
+_STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
+_SWEEP = Statement("DELETE FROM outbox WHERE what = 2 AND state >= 2")
+
+_SENT = Statement(
+    "UPDATE outbox SET state = 2, sent_ms = ?, parts = NULL"
+    " WHERE id = ? AND recipient = coalesce(?, recipient) AND state < 2 RETURNING what, recipient"
+)
+_DELIVERED = Statement(
+    "UPDATE outbox SET state = 3, delivered_ms = ?, parts = NULL"
+    " WHERE id = ? AND recipient = coalesce(?, recipient) AND state < 3 RETURNING what, recipient"
+)
+_READ = Statement(
+    "UPDATE outbox SET state = 4, read_ms = ? WHERE id = ? AND recipient = ? AND state < 4 RETURNING what, recipient"
+)
+_FAILED = Statement(
+    "UPDATE outbox SET state = 5, failure = ?, parts = NULL WHERE id = ? AND state < 3 RETURNING what, recipient"
+)
+_EXPIRED = Statement(
+    "UPDATE outbox SET state = 6, parts = NULL WHERE id = ? AND recipient = ? AND state < 3 RETURNING what, recipient"
+)
+
+
+class State(IntEnum):
+    """A message's life; it never goes back."""
+
+    ACCEPTED = 0
+    ENCRYPTED = 1
+    SENT = 2
+    DELIVERED = 3
+    READ = 4
+    FAILED = 5
+    EXPIRED = 6
+
+
+class OutboxRow(NamedTuple):
+    """One message that the relay does not have yet; `content` is in clear here and sealed in the table."""
+
+    seq: int
+    id: bytes
+    recipient: str
+    what: What
+    at_ms: int
+    content: bytes
+    devices_version: int = 0
+    parts: list[Part] | None = None
+
+
+_encode_parts = msgspec.msgpack.Encoder().encode
+_decode_parts = msgspec.msgpack.Decoder(list[Part]).decode
+
+
+class OutboxStore:
+    """Keeps sent messages."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def accept(self, unit: Unit, row: OutboxRow) -> None:
+        """Add a message; the commit returns its seq, or no row when its id is known already."""
+        sealed = self._vault.seal("outbox", row.id, row.content)
+        unit.add(_ACCEPT, row.id, row.recipient, int(row.what), row.at_ms, sealed)
+
+    def save_parts(self, unit: Unit, message_id: bytes, devices_version: int, parts: list[Part]) -> None:
+        unit.add(_ENCRYPTED, devices_version, _encode_parts(parts), message_id)
+
+    async def open_rows(self, after_seq: int, limit: int) -> list[OutboxRow]:
+        """Return the first *limit* messages behind *after_seq* that the relay does not have, in order of acceptance."""
+        return [self._open(row) for row in await self._database.fetch(_OPEN, after_seq, limit)]
+
+    async def status(self, message_id: bytes) -> tuple[State, str] | None:
+        """Return a message's state and, for a failed one, the code of its error."""
+        rows = await self._database.fetch(_STATUS, message_id)
+        return (State(rows[0][0]), rows[0][1]) if rows else None
+
+    def set_sent(self, unit: Unit, message_id: bytes, recipient: str | None, at_ms: int) -> None:
+        """States are set where they are news: the commit returns (what, recipient) then, else no row.
+
+        With *recipient* only a message to that number is meant.
+        """
+        unit.add(_SENT, at_ms, message_id, recipient)
+
+    def set_delivered(self, unit: Unit, message_id: bytes, recipient: str | None, at_ms: int) -> None:
+        unit.add(_DELIVERED, at_ms, message_id, recipient)
+
+    def set_read(self, unit: Unit, message_id: bytes, recipient: str, at_ms: int) -> None:
+        unit.add(_READ, at_ms, message_id, recipient)
+
+    def set_failed(self, unit: Unit, message_id: bytes, code: str) -> None:
+        unit.add(_FAILED, code, message_id)
+
+    def set_expired(self, unit: Unit, message_id: bytes, recipient: str) -> None:
+        unit.add(_EXPIRED, message_id, recipient)
+
+    def sweep(self, unit: Unit) -> None:
+        """Forget read receipts that the relay has."""
+        unit.add(_SWEEP)
+
+    def _open(self, row: Row) -> OutboxRow:
+        seq, message_id, recipient, what, state, at_ms, devices_version, sealed, parts = row
+        content = self._vault.open("outbox", message_id, sealed)
+        encrypted = _decode_parts(parts) if state == State.ENCRYPTED else None
+        return OutboxRow(seq, message_id, recipient, What(what), at_ms, content, devices_version, encrypted)

@@ -1,0 +1,64 @@
+"""Peers, their identities and the sessions with their devices."""
+
+from typing import NamedTuple
+
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+_LOAD_PEER = Statement("SELECT devices_version, identity FROM peer WHERE number = ?")
+_LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
+_LIST = Statement("SELECT number FROM peer ORDER BY number")
+_SAVE_PEER = Statement(
+    "INSERT INTO peer (number, devices_version, identity) VALUES (?, ?, ?)"
+    " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity"
+)
+_SAVE_SESSION = Statement(
+    "INSERT INTO session (number, device, snapshot) VALUES (?, ?, ?)"
+    " ON CONFLICT (number, device) DO UPDATE SET snapshot = excluded.snapshot"
+)
+_DELETE_SESSION = Statement("DELETE FROM session WHERE number = ? AND device = ?")
+
+
+class PeerRow(NamedTuple):
+    """What is stored of a peer; `snapshots` by device."""
+
+    devices_version: int
+    identity: bytes
+    snapshots: dict[int, bytes]
+
+
+class PeerStore:
+    """Keeps peers and session snapshots."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def load(self, number: str) -> PeerRow | None:
+        rows = await self._database.fetch(_LOAD_PEER, number)
+        if not rows:
+            return None
+        devices_version, identity = rows[0]
+        snapshots = {
+            device: self._vault.open("session", _session_row(number, device), sealed)
+            for device, sealed in await self._database.fetch(_LOAD_SESSIONS, number)
+        }
+        return PeerRow(devices_version, self._vault.open("peer", number.encode(), identity), snapshots)
+
+    async def numbers(self) -> list[str]:
+        """Return the numbers of all peers."""
+        return [number for (number,) in await self._database.fetch(_LIST)]
+
+    def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes) -> None:
+        unit.add(_SAVE_PEER, number, devices_version, self._vault.seal("peer", number.encode(), identity), rows=1)
+
+    def save_session(self, unit: Unit, number: str, device: int, snapshot: bytes) -> None:
+        sealed = self._vault.seal("session", _session_row(number, device), snapshot)
+        unit.add(_SAVE_SESSION, number, device, sealed, rows=1)
+
+    def delete_session(self, unit: Unit, number: str, device: int) -> None:
+        unit.add(_DELETE_SESSION, number, device)
+
+
+def _session_row(number: str, device: int) -> bytes:
+    return f"{number}.{device}".encode()
