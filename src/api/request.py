@@ -14,11 +14,12 @@ MAX_QUERY_FIELDS = 32
 class Request:
     """A thin view of an ASGI scope: nothing is parsed before a route asks for it."""
 
-    __slots__ = ("_receive", "_scope", "id")
+    __slots__ = ("_headers", "_receive", "_scope", "id")
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self._scope = scope
         self._receive = receive
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self.id = request_id
 
     @property
@@ -28,12 +29,8 @@ class Request:
         return found
 
     def header(self, name: bytes) -> bytes:
-        """Return the first header of that name (in lower case), empty when there is none."""
-        for key, value in self._scope["headers"]:
-            if key == name:
-                found: bytes = value
-                return found
-        return b""
+        """Return the header of that name (in lower case), empty when there is none; the last of several counts."""
+        return self._headers.get(name, b"")
 
     def query(self) -> dict[str, str]:
         """Return the query's fields; the last one of a name counts."""

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,12 +32,42 @@ DRAIN_S = 2
 BACKLOG = 1_024
 
 
+class JoinedWrites:
+    """A transport that sends what one turn of the loop wrote in one piece: uvicorn writes head and body apart."""
+
+    __slots__ = ("_loop", "_pieces", "_transport", "get_extra_info", "is_closing", "pause_reading", "resume_reading")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._pieces: list[bytes] = []
+        self.get_extra_info = transport.get_extra_info
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pieces:
+            self._transport.write(b"".join(self._pieces))
+            self._pieces.clear()
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection. A sweep cuts it when a request takes too long to arrive; see `Server`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, JoinedWrites(transport)))
         self._messages = 0
+        self._chunk_bytes = 0
         self._head_bytes = 0
         self._is_in_head = False
         self._discarded_bytes = 0
@@ -48,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         before = self._messages
+        self._chunk_bytes = len(data)
         super().data_received(data)
         if self._is_in_head and self._messages == before:
             self._head_bytes += len(data)
@@ -64,7 +95,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+        has_room = self._head_bytes + self._chunk_bytes <= MAX_HEAD_BYTES
+        if (
+            not has_room
+            and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES
+        ):
             raise ValueError("the head is too large")
         super().on_headers_complete()
 
