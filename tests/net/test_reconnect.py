@@ -63,22 +63,21 @@ def test_waiting_for_a_peer_ends(run):
 
 def test_peer_is_not_handed_out_before_on_open_is_done(run):
     async def main():
-        gate = asyncio.Event()
+        gate, second_try = asyncio.Event(), asyncio.Event()
         tries = []
 
         async def on_open(peer):
             tries.append(peer)
             if len(tries) == 1:
                 raise LinkLost("the first attach fails")
+            second_try.set()
             await gate.wait()
 
         server = await serve("127.0.0.1", 0, SERVER, codec, lambda peer: echo())
         link = Reconnecting("127.0.0.1", server.port, CLIENT, codec, Memory(), on_open=on_open)
         link.start()
         waiting = asyncio.ensure_future(link.peer())
-        async with asyncio.timeout(5):
-            while len(tries) < 2:
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(second_try.wait(), 5)
         assert link.current is None
         assert not waiting.done()
         gate.set()

@@ -123,16 +123,14 @@ def test_half_a_handshake_harms_nobody(run):
 
 def test_connections_beyond_the_limit_are_refused_and_room_comes_back(run):
     async def main():
-        async with loopback(echo(), max_connections=2) as (server, _, _, _):
+        async with loopback(echo(), max_connections=2) as (server, _, theirs, _):
             second = await connect("127.0.0.1", server.port, CLIENT, codec, Memory())
             with pytest.raises((HandshakeFailed, LinkLost)):
                 await connect("127.0.0.1", server.port, CLIENT, codec, Memory())
             assert await second.call(Ask(b"")) == Note(b"")
             second.close()
             await second.closed()
-            async with asyncio.timeout(5):
-                while len(server._sockets) > 1:
-                    await asyncio.sleep(0)
+            await theirs.until(lambda memory: memory.losses)
             third = await connect("127.0.0.1", server.port, CLIENT, codec, Memory())
             third.close()
             await third.closed()

@@ -4,8 +4,6 @@ from corefast.link.events import Context, Event
 from corefast.link.secure import Handshake
 from corefast.wire.codec import Codec
 
-__pyx_capi__: dict[str, object]
-
 class Link:
     phase: int
     is_open: bool

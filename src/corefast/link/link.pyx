@@ -45,15 +45,16 @@ from corefast.errors import (
 )
 from corefast.link.events import Answered, Closed, Opened, Received
 from corefast.link.state import Phase, Turn, next_phase
+from corefast.wire import version
 from corefast.wire.frame import frame
 from corefast.wire.refusal import decode_refusal, encode_refusal
-from corefast.wire.version import LINK_VERSION
 
 cdef int VERSION = Phase.VERSION
 cdef int HANDSHAKE = Phase.HANDSHAKE
 cdef int OPEN = Phase.OPEN
 cdef int CLOSED = Phase.CLOSED
 
+cdef bytes VERSION_BYTE = bytes((version.LINK_VERSION,))
 cdef size_t MAX_MESSAGE = limits.MAX_MESSAGE_BYTES
 cdef Py_ssize_t MAX_CALLS = limits.MAX_OPEN_CALLS
 cdef int64_t NEVER = <int64_t> 1 << 62
@@ -121,7 +122,7 @@ cdef class Link:
         self._next_deadline_ms = NEVER
         self._opened_ms = self._received_ms = self._pinged_ms = now_ms
         if self._is_initiator:
-            self._queue(bytes((LINK_VERSION,)) + frame(handshake.first()))
+            self._queue(VERSION_BYTE + frame(handshake.first()))
 
     # ── sending ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -376,8 +377,8 @@ cdef class Link:
         if not data:
             return data
         if not self._is_initiator:
-            self._queue(bytes((LINK_VERSION,)))
-        if data[0] != LINK_VERSION:
+            self._queue(VERSION_BYTE)
+        if data[:1] != VERSION_BYTE:
             raise VersionUnsupported("the other side speaks another version, or is no corefast")
         self._move(Turn.VERSION_AGREED)
         return data[1:]

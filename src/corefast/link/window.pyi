@@ -1,5 +1,3 @@
-__pyx_capi__: dict[str, object]
-
 class Window:
     size: int
     left: int

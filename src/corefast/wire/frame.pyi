@@ -1,7 +1,5 @@
 from collections.abc import Iterator
 
-__pyx_capi__: dict[str, object]
-
 class FrameReader:
     max_frame: int
     is_empty: bool

@@ -39,7 +39,8 @@ class HandshakeState:
         self._pattern = pattern
         self._initiator = initiator
         self._random = random
-        self._s, self._e = s, None
+        self._s = s
+        self._e: bytes | None = None
         self.rs: bytes | None = rs
         self._re: bytes | None = None
         self._psk = psk
@@ -88,8 +89,8 @@ class HandshakeState:
 
     def _write_token(self, token: Token) -> bytes:
         if token is Token.E:
-            self._e = self._random(_KEY_BYTES)
-            public = public_from_private(self._e)
+            self._e = ephemeral = self._random(_KEY_BYTES)
+            public = public_from_private(ephemeral)
             self._mix_ephemeral(public)
             return public
         if token is Token.S:
