@@ -1,0 +1,87 @@
+"""Which copy of an account may send: a compare-and-set on a token, and the highest commit number seen (promise 5)."""
+
+import hmac
+from dataclasses import dataclass
+
+from corefast.errors import AttachSuperseded, ParameterInvalid
+from corefast.relay.store import attachment as rows
+from corefast.store.database import Op, Row, Unit
+from corefast.wire.messages import Attach
+
+TOKEN_BYTES = 16
+MAX_COMMIT_SEQ = 2**62
+
+
+@dataclass(slots=True)
+class Attachment:
+    """The state of one shard; memory is ahead of the disk by at most a second of commit numbers."""
+
+    token: bytes
+    commit_seq: int
+
+
+class Attachments:
+    """All attachments of cores. Phones have none: a newer connection of theirs cuts the older, nothing more."""
+
+    def __init__(self, loaded: list[Row]) -> None:
+        self._states = {(device, shard): Attachment(token, seq) for device, shard, token, seq in loaded}
+        self._devices = {device for device, _ in self._states}
+        self._changed: set[tuple[int, int]] = set()
+
+    def move(self, device: int, wish: Attach) -> None:
+        """Move the token of each shard in *wish* or of none; raise `AttachSuperseded`.
+
+        A shard without a state takes any token: its device has just registered.
+        """
+        if not wish.shards:
+            if device in self._devices:
+                raise AttachSuperseded("this account is attached by shard and token")
+            return
+        if len(wish.next_token) != TOKEN_BYTES or not 0 <= wish.commit_seq <= MAX_COMMIT_SEQ:
+            raise ParameterInvalid("an attach by shard needs a next_token of 16 bytes and a commit_seq")
+        if not wish.force:
+            for shard in wish.shards:
+                self._check(self._states.get((device, shard)), wish)
+        self._devices.add(device)
+        for shard in wish.shards:
+            self._states[device, shard] = Attachment(wish.next_token, wish.commit_seq)
+
+    def _check(self, state: Attachment | None, wish: Attach) -> None:
+        if state is None:
+            return
+        knows = hmac.compare_digest(state.token, wish.token) or hmac.compare_digest(state.token, wish.next_token)
+        if not knows or wish.commit_seq < state.commit_seq:
+            raise AttachSuperseded("another copy of this account attached later")
+
+    def recheck(self, device: int, wish: Attach) -> None:
+        """Raise `AttachSuperseded` where somebody else moved a token of *wish* since."""
+        if any(self._states[device, shard].token != wish.next_token for shard in wish.shards):
+            raise AttachSuperseded("another copy of this account attached later")
+
+    def add(self, unit: Unit, device: int, shards: list[int]) -> None:
+        """Let *unit* make the shards' states durable."""
+        for shard in shards:
+            state = self._states[device, shard]
+            unit.ops.append(rows.put(device, shard, state.token, state.commit_seq))
+
+    def saw(self, device: int, shards: list[int], commit_seq: int) -> None:
+        """Remember the highest commit number of a sender; durable with the next transaction."""
+        for shard in shards:
+            state = self._states[device, shard]
+            if state.commit_seq < commit_seq <= MAX_COMMIT_SEQ:
+                state.commit_seq = commit_seq
+                self._changed.add((device, shard))
+
+    @property
+    def is_changed(self) -> bool:
+        """True while the disk is behind."""
+        return bool(self._changed)
+
+    def take_changes(self) -> list[Op]:
+        """Return what makes the disk catch up, for the head of the transaction that is about to begin."""
+        changed, self._changed = self._changed, set()
+        return [rows.put(*key, self._states[key].token, self._states[key].commit_seq) for key in changed]
+
+    def untake(self) -> None:
+        """A transaction failed: whatever it carried is to be written again."""
+        self._changed.update(self._states)

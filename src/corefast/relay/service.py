@@ -1,0 +1,191 @@
+"""The relay's side of its protocol: one function for each message that a client may send."""
+
+from collections.abc import Callable
+
+from corefast.errors import NotAttached, NumberUnknown, ParameterInvalid, RateLimited
+from corefast.metrics import relay_bundles, relay_registrations
+from corefast.net.calls import Dispatcher
+from corefast.net.transport import Peer
+from corefast.relay import presence
+from corefast.relay.admission import Admission, Mode
+from corefast.relay.attachment import Attachments
+from corefast.relay.client import Client
+from corefast.relay.mailbox import Device
+from corefast.relay.prekeys import PreKeys
+from corefast.relay.rate import Buckets
+from corefast.relay.registry import Registration, Registry
+from corefast.relay.router import Router
+from corefast.relay.store.prekey import Stock
+from corefast.store.database import Database, Unit
+from corefast.wire.messages import (
+    Ack,
+    Attach,
+    Attached,
+    Bundle,
+    Done,
+    FetchBundle,
+    PostBatch,
+    PostResult,
+    PostResults,
+    PostState,
+    PreKeyCount,
+    PreKeysLow,
+    PutPreKeys,
+    Register,
+    Registered,
+    SetPin,
+)
+
+REGISTRATION_BURST = 30
+REGISTRATION_REFILL_PER_S = 0.5
+"""Claims from one address, where the relay is not on loopback."""
+
+
+class Service:
+    """Serves all connections; what belongs to one of them is its `Client`, kept in `Peer.state`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        router: Router,
+        registry: Registry,
+        registration: Registration,
+        admission: Admission,
+        prekeys: PreKeys,
+        attachments: Attachments,
+        bundle_rate: Buckets,
+        clock: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._router = router
+        self._registry = registry
+        self._registration = registration
+        self._admission = admission
+        self._prekeys = prekeys
+        self._attachments = attachments
+        self._bundle_rate = bundle_rate
+        self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
+        self._clock = clock
+        self._handler = Dispatcher(
+            {
+                Register: self.register,
+                Attach: self.attach,
+                PutPreKeys: self.put_prekeys,
+                FetchBundle: self.fetch_bundle,
+                SetPin: self.set_pin,
+                PostBatch: self.post,
+                Ack: self.ack,
+            },
+            on_lost=self.lost,
+        )
+
+    def accept(self, peer: Peer) -> Dispatcher:
+        """Return the handler of a new connection."""
+        peer.state = Client(peer, self._router)
+        return self._handler
+
+    def lost(self, peer: Peer, error: Exception | None) -> None:
+        peer.state.leave()
+
+    async def register(self, peer: Peer, claim: Register) -> Registered:
+        if self._admission.mode is Mode.CODE:
+            self._limit(self._claim_rate, peer.address.rpartition(":")[0])
+        outcome = "refused"
+        try:
+            device = await self._registration.register(peer.state.link_key, claim)
+            outcome = "accepted"
+        finally:
+            relay_registrations.labels(outcome).inc()
+        peer.state.device = device
+        return Registered(device.address, device.account.devices_version)
+
+    async def attach(self, peer: Peer, wish: Attach) -> Attached:
+        """Serve the newest copy: the token moves first, then the older connection goes, then the mailboxes open."""
+        client: Client = peer.state
+        device = self._registry.find_link(client.link_key)
+        if device is None:
+            raise NumberUnknown("this link key has no number; register it first")
+        shards = _check_shards(wish.shards, device.account.shards)
+        self._attachments.move(device.row, wish)
+        presence.evict(device, shards, "attach.superseded", besides=client)
+        if wish.shards:
+            await self._commit_attach(device, wish)
+        stock = await self._prekeys.count(device)
+        self._attachments.recheck(device.row, wish)
+        if device.is_gone or not peer.is_open:
+            raise NotAttached("the connection ended or the number changed hands")
+        presence.evict(device, shards, "attach.superseded", besides=client)
+        client.open(device, shards, has_token=bool(wish.shards))
+        wanted = stock.one_time == 0 and stock.one_time_kem == 0
+        return Attached(device.address, device.account.devices_version, *stock, wanted)
+
+    async def _commit_attach(self, device: Device, wish: Attach) -> None:
+        unit = Unit()
+        self._attachments.add(unit, device.row, wish.shards)
+        if wish.force:
+            self._prekeys.add_drop(unit, device.row)
+        await self._database.commit(unit)
+
+    async def put_prekeys(self, peer: Peer, message: PutPreKeys) -> PreKeyCount:
+        device = _device_of(peer)
+        identity = await self._registry.identity(device.account.number)
+        return PreKeyCount(*await self._prekeys.put(device, identity, message.prekeys))
+
+    async def fetch_bundle(self, peer: Peer, message: FetchBundle) -> Bundle:
+        device = _device_of(peer)
+        account = self._registry.find(message.number)
+        if account is None:
+            raise NumberUnknown("nobody is registered under this number")
+        self._limit(self._bundle_rate, (device.row, message.number))
+        bundle = await self._prekeys.take_bundle(account)
+        for entry in bundle.devices:
+            relay_bundles.labels("one_time" if entry.one_time is not None else "last_resort").inc()
+        return bundle
+
+    async def set_pin(self, peer: Peer, message: SetPin) -> Done:
+        await self._admission.set_pin(_device_of(peer).account.number, message.pin)
+        return Done()
+
+    def post(self, peer: Peer, batch: PostBatch) -> None:
+        client: Client = peer.state
+        if client.outlet is None:
+            now_ms = self._clock()
+            peer.notify(PostResults([PostResult(post.id, PostState.REFUSED, now_ms) for post in batch.posts]))
+            return
+        if client.tokened:
+            self._attachments.saw(client.outlet.device.row, client.tokened, batch.commit_seq)
+        self._router.post(client.outlet, batch.posts)
+
+    def ack(self, peer: Peer, message: Ack) -> None:
+        client: Client = peer.state
+        if client.outlet is not None:
+            self._router.ack(client.outlet, message.seqs)
+
+    def _limit(self, buckets: Buckets, key: object) -> None:
+        wait_ms = buckets.take(key, self._clock())
+        if wait_ms:
+            raise RateLimited("too many requests of this kind", wait_ms)
+
+
+def tell_low(device: Device, stock: Stock) -> None:
+    """Tell the device, where it is connected, that its one-time stock fell to its floor."""
+    present = presence.holder(device)
+    if isinstance(present, Client):
+        present.peer.notify(PreKeysLow(*stock))
+
+
+def _device_of(peer: Peer) -> Device:
+    client: Client = peer.state
+    if client.device is None or client.device.is_gone:
+        raise NotAttached("register or attach first")
+    return client.device
+
+
+def _check_shards(wished: list[int], shards: int) -> list[int]:
+    """Return the shards to open; a phone wishes for none and gets all of its."""
+    if not wished:
+        return list(range(shards))
+    if len(set(wished)) != len(wished) or not all(0 <= shard < shards for shard in wished):
+        raise ParameterInvalid("the shards of an attach are those of the registration, each once")
+    return list(wished)

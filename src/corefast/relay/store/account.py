@@ -1,0 +1,69 @@
+"""Rows of numbers and their devices."""
+
+from typing import NamedTuple
+
+from corefast.store.database import Database, Row, Statement, Unit
+from corefast.wire.messages import Register, SignedPreKey
+
+_NUMBERS = Statement("SELECT number, devices_version, shards FROM number")
+_DEVICES = Statement("SELECT id, number, device, link_key FROM device ORDER BY number, device")
+_IDENTITY = Statement("SELECT identity FROM number WHERE number = ?")
+_PIN = Statement("SELECT pin, pin_failures, pin_retry_ms FROM number WHERE number = ?")
+_PUT_PIN = Statement("UPDATE number SET pin = ?, pin_failures = 0, pin_retry_ms = 0 WHERE number = ?")
+_PUT_FAILURE = Statement("UPDATE number SET pin_failures = ?, pin_retry_ms = ? WHERE number = ?")
+_DELETE_NUMBER = Statement("DELETE FROM number WHERE number = ?")
+_PUT_NUMBER = Statement("INSERT INTO number (number, identity, devices_version, shards) VALUES (?, ?, ?, ?)")
+_RETIRE = Statement("UPDATE device SET link_key = NULL WHERE number = ? AND link_key IS NOT NULL")
+_PUT_DEVICE = Statement(
+    "INSERT INTO device (id, number, device, link_key, registration_id, signed_id, signed_public, signed_signature,"
+    " kem_id, kem_public, kem_signature) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class PinState(NamedTuple):
+    """*digest* is empty where no pin is set."""
+
+    digest: bytes
+    failures: int
+    retry_ms: int
+
+
+class AccountStore:
+    """Numbers, their one identity, their devices and their pin."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> tuple[list[Row], list[Row]]:
+        """Return all numbers (number, devices_version, shards) and all devices (id, number, device, link_key)."""
+        return await self._database.fetch(_NUMBERS), await self._database.fetch(_DEVICES)
+
+    async def load_identity(self, number: str) -> bytes:
+        """Return the identity of a number that is registered."""
+        identity: bytes = (await self._database.fetch(_IDENTITY, number))[0][0]
+        return identity
+
+    async def load_pin(self, number: str) -> PinState:
+        return PinState(*(await self._database.fetch(_PIN, number))[0])
+
+    async def put_pin(self, number: str, digest: bytes) -> None:
+        await self._commit(_PUT_PIN, digest, number)
+
+    async def put_pin_failure(self, number: str, failures: int, retry_ms: int) -> None:
+        await self._commit(_PUT_FAILURE, failures, retry_ms, number)
+
+    async def _commit(self, statement: Statement, *params: object) -> None:
+        unit = Unit()
+        unit.add(statement, *params)
+        await self._database.commit(unit)
+
+
+def add_claim(unit: Unit, claim: Register, link_key: bytes, device: int, devices_version: int) -> None:
+    """Let *unit* give the number to the claim's identity with one device; who had it before keeps nothing."""
+    signed, kem = claim.prekeys.signed, claim.prekeys.last_resort
+    assert isinstance(signed, SignedPreKey) and isinstance(kem, SignedPreKey)
+    unit.add(_RETIRE, claim.number)
+    unit.add(_DELETE_NUMBER, claim.number)
+    unit.add(_PUT_NUMBER, claim.number, claim.identity, devices_version, claim.shards)
+    keys = (signed.id, signed.public, signed.signature, kem.id, kem.public, kem.signature)
+    unit.add(_PUT_DEVICE, device, claim.number, link_key, claim.registration_id, *keys)
