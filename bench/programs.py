@@ -1,0 +1,95 @@
+"""The real programs as child processes: start, wait for the ready line, weigh, stop."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from bench.results import ROOT
+
+READY_S = 30.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Program:
+    """A child process that speaks JSON lines on stdout."""
+
+    def __init__(self, name: str, *command: str, folder: Path) -> None:
+        self.name = name
+        self._errors = folder / f"{name}.log"
+        environment = {**os.environ, "COREFAST_PARENT": str(os.getpid()), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self.pid = self._process.pid
+
+    def read(self, timeout_s: float = READY_S) -> dict[str, Any]:
+        """Return the next line; raise `RuntimeError` with the program's last words where none comes."""
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout_s)
+        line = self._process.stdout.readline() if ready else b""
+        if not line:
+            words = self._errors.read_text(errors="replace")[-2_000:]
+            raise RuntimeError(f"{self.name} said nothing for {timeout_s:.0f} s\n{words}")
+        return msgspec.json.decode(line, type=dict[str, Any])
+
+    def ask(self, timeout_s: float = READY_S, **facts: object) -> dict[str, Any]:
+        """Send one line and return the answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(facts) + b"\n")
+        self._process.stdin.flush()
+        return self.read(timeout_s)
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time so far, of all threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+    @property
+    def rss_mib(self) -> float:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1_024
+
+    def finish(self, timeout_s: float = READY_S) -> None:
+        """End stdin and wait."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def wait_until(condition: Any, timeout_s: float, every_s: float = 0.05) -> bool:
+    """Return whether *condition* became true in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every_s)
+    return True
