@@ -1,7 +1,7 @@
 """The figures of this project: `python -m bench` lists them.
 
-A figure of one function is a pytest-benchmark test in `bench_<module>.py`, named `bench_<noun>_<verb>`, which becomes
-`<noun>.<verb>` in the results (`bench_session_encrypt` → `session.encrypt`); `benchmark.extra_info["per_call"]` says
-how many operations one call does, where that is not one. A figure of running programs is a module of its own with
-`run(options) -> Iterator[Result]`, named in `figures.py`.
+A figure of one function is a pytest-benchmark function in `bench_<module>.py`, named `<verb>_<case>`, which becomes
+`<module>.<verb>_<case>`. Where one call does many operations, `benchmark.extra_info["messages"]` says how many, and the
+figure is for one; `extra_info["peer"]` names a foreign program. A figure of running programs is a module of its own
+with `run(options) -> Iterator[Result]`, named in `figures.py`.
 """

@@ -13,11 +13,10 @@ from bench.results import Result
 def main() -> int:
     arguments = _parse()
     console = Console(stderr=True)
-    files = figures.micro_files()
-    micro_names = micro.names(files)
-    known = [*micro_names, *(figure.name for figure in figures.PROGRAMS)]
+    functions = micro.find(figures.micro_files())
+    known = [*functions, *(figure.name for figure in figures.PROGRAMS)]
     if not arguments.names:
-        return _list(console, micro_names)
+        return _list(console, list(functions))
     wanted = _expand(arguments.names, known)
     unknown = [name for name in arguments.names if not _expand([name], known)]
     if unknown:
@@ -26,9 +25,10 @@ def main() -> int:
     measured: list[Result] = []
     with console.status("") as status:
         options = figures.Options(arguments.seconds, arguments.peers, lambda text: status.update(text))
-        if micros := [name for name in wanted if name in micro_names]:
-            options.say(f"measuring {', '.join(micros)}")
-            measured += micro.run(files, micros, arguments.seconds)
+        for name in wanted:
+            if name in functions:
+                options.say(name)
+                measured += micro.run([functions[name]], arguments.seconds)
         for figure in figures.PROGRAMS:
             if figure.name in wanted:
                 options.say(figure.name)

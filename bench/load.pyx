@@ -118,7 +118,7 @@ cdef class Load:
                 if now > grace:
                     raise TimeoutError(f"{self.sent - self._answered} posts were not answered within 30 s")
             else:
-                for index in range(self._count):
+                for _ in range(self._count):
                     turn = (turn + 1) % self._count
                     if self.sent >= min(last, self._due.shape[0]) or gap and due > now:
                         break
