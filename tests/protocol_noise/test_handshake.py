@@ -7,7 +7,7 @@ import pytest
 from corefast.errors import CiphertextInvalid, HandshakeFailed, NonceExhausted
 from corefast.native.curve import public_from_private
 from corefast.protocol.noise.cipher import CipherState
-from corefast.protocol.noise.handshake import HandshakeState
+from corefast.protocol.noise.handshake import HandshakeState, KeyPair
 from corefast.protocol.noise.patterns import IK, NN_PSK0
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "noise" / "vectors.txt"
@@ -28,7 +28,7 @@ def states_of(vector: dict[str, str]) -> tuple[HandshakeState, HandshakeState]:
         True,
         prologue,
         random=lambda size: hexed["gen_init_ephemeral"],
-        s=hexed.get("init_static"),
+        s=KeyPair.from_private(hexed["init_static"]) if pattern is IK else None,
         rs=responder_public,
         psk=psk,
     )
@@ -37,7 +37,7 @@ def states_of(vector: dict[str, str]) -> tuple[HandshakeState, HandshakeState]:
         False,
         prologue,
         random=lambda size: hexed["gen_resp_ephemeral"],
-        s=hexed.get("resp_static"),
+        s=KeyPair.from_private(hexed["resp_static"]) if pattern is IK else None,
         psk=psk,
     )
     return ours, theirs
@@ -116,6 +116,13 @@ def test_message_out_of_turn_is_a_bug():
 def test_missing_key_is_a_bug():
     with pytest.raises(ValueError):
         HandshakeState(IK, True, b"", random=bytes)
+    with pytest.raises(ValueError):
+        HandshakeState(IK, False, b"", random=bytes)
+
+
+def test_key_pair_does_not_show_itself():
+    pair = KeyPair.from_private(bytes([1] * 32))
+    assert "1" not in repr(pair)
 
 
 # ── CipherState ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,8 @@ from corefast.wire.codec import Codec
 class Link:
     phase: int
     is_open: bool
+    received_bytes: int
+    sent_bytes: int
     has_data: bool
     is_overflowing: bool
     outbox_bytes: int

@@ -68,6 +68,8 @@ cdef class Link:
 
     cdef readonly int phase
     cdef readonly bint is_open
+    cdef readonly int64_t received_bytes
+    cdef readonly int64_t sent_bytes
     cdef bint _is_initiator
     cdef object _handshake
     cdef object _encode
@@ -182,6 +184,7 @@ cdef class Link:
             self._seal()
         sealed = self._sealed
         self._sealed = []
+        self.sent_bytes += self._sealed_bytes
         self._sealed_bytes = 0
         self._pong_queued = False
         return sealed
@@ -294,6 +297,7 @@ cdef class Link:
         if self.phase == CLOSED:
             return events
         self._received_ms = now_ms
+        self.received_bytes += bytes_size(data)
         try:
             if self.phase == VERSION:
                 data = self._take_version(data)

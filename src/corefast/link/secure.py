@@ -5,11 +5,12 @@ core, which share a secret with it. Knows messages, not frames.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from corefast.errors import HandshakeFailed, PeerError
 from corefast.protocol.noise.cipher import CipherState
-from corefast.protocol.noise.handshake import HandshakeState
+from corefast.protocol.noise.handshake import HandshakeState, KeyPair
 from corefast.protocol.noise.patterns import IK, NN_PSK0
 from corefast.wire.version import prologue
 
@@ -75,11 +76,10 @@ HandshakeFactory = Callable[[Random], Handshake]
 def initiator_ik(our_private: bytes, their_public: bytes) -> HandshakeFactory:
     """Prove our static key to the holder of *their_public* (32 raw bytes each)."""
     _check_lengths(our_private, their_public)
+    ours = KeyPair.from_private(our_private)
 
     def start(random: Random) -> Handshake:
-        state = lambda: HandshakeState(  # noqa: E731
-            IK, True, prologue(), random=random, s=our_private, rs=their_public
-        )
+        state = partial(HandshakeState, IK, True, prologue(), random=random, s=ours, rs=their_public)
         return Handshake([state], is_initiator=True, has_psk=False)
 
     return start
@@ -88,9 +88,10 @@ def initiator_ik(our_private: bytes, their_public: bytes) -> HandshakeFactory:
 def responder_ik(our_private: bytes) -> HandshakeFactory:
     """Accept anyone who knows our public key, and learn theirs."""
     _check_lengths(our_private)
+    ours = KeyPair.from_private(our_private)
 
     def start(random: Random) -> Handshake:
-        state = lambda: HandshakeState(IK, False, prologue(), random=random, s=our_private)  # noqa: E731
+        state = partial(HandshakeState, IK, False, prologue(), random=random, s=ours)
         return Handshake([state], is_initiator=False, has_psk=False)
 
     return start
@@ -101,7 +102,7 @@ def initiator_psk(secret: bytes) -> HandshakeFactory:
     _check_lengths(secret)
 
     def start(random: Random) -> Handshake:
-        state = lambda: HandshakeState(NN_PSK0, True, prologue(), random=random, psk=secret)  # noqa: E731
+        state = partial(HandshakeState, NN_PSK0, True, prologue(), random=random, psk=secret)
         return Handshake([state], is_initiator=True, has_psk=True)
 
     return start
@@ -114,10 +115,7 @@ def responder_psk(secrets: Sequence[bytes]) -> HandshakeFactory:
         raise ValueError(f"a responder has 1 to {MAX_SECRETS} secrets")
 
     def start(random: Random) -> Handshake:
-        states = [
-            lambda secret=secret: HandshakeState(NN_PSK0, False, prologue(), random=random, psk=secret)
-            for secret in secrets
-        ]
+        states = [partial(HandshakeState, NN_PSK0, False, prologue(), random=random, psk=secret) for secret in secrets]
         return Handshake(states, is_initiator=False, has_psk=True)
 
     return start

@@ -86,7 +86,7 @@ async def connect(
             opened.set_exception(_connect_error(error))
 
     link = Link(handshake(os.urandom), codec, now_ms())
-    peer = Peer(link, attach=attach, gone=gone)
+    peer = Peer(link, role="client", attach=attach, gone=gone)
     try:
         async with asyncio.timeout(timeout_ms / 1_000):
             await loop.create_connection(lambda: Shell(peer), host, port)

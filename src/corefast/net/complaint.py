@@ -4,6 +4,8 @@ A peer decides how often it breaks the protocol; it must not decide how fast our
 """
 
 import time
+from collections.abc import Iterator
+from functools import cache
 
 import structlog
 
@@ -32,8 +34,24 @@ class Complaints:
 
 
 def describe(error: BaseException) -> str:
-    """Return the code of one of our errors, else the name of its type."""
-    return error.code if isinstance(error, CorefastError) else type(error).__name__
+    """Return the code of one of our errors, else the name of its type.
+
+    A code that a peer made up is `remote`: it would be user data in a log, and a label of a metric that never ends.
+    """
+    if not isinstance(error, CorefastError):
+        return type(error).__name__
+    return error.code if error.code in _known_codes() else "remote"
+
+
+@cache
+def _known_codes() -> frozenset[str]:
+    return frozenset(kind.code for kind in _kinds(CorefastError))
+
+
+def _kinds(kind: type[CorefastError]) -> Iterator[type[CorefastError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
 
 
 _complaints = Complaints()

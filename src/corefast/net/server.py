@@ -52,8 +52,10 @@ class Server:
         if len(self._sockets) >= self._max_connections:
             complain("connection.refused", Overloaded())
             return Refused()
-        peer = Peer(Link(self._handshake(os.urandom), self._codec, now_ms()), attach=self._attach, gone=self._gone)
+        link = Link(self._handshake(os.urandom), self._codec, now_ms())
+        peer = Peer(link, role="server", attach=self._attach, gone=self._gone)
         self._sockets.add(peer)
+        peer.when_closed(self._sockets.discard)
         return Shell(peer)
 
     def _attach(self, peer: Peer) -> Handler:
@@ -63,7 +65,6 @@ class Server:
 
     def _gone(self, peer: Peer, error: Exception | None) -> None:
         self.peers.discard(peer)
-        self._sockets.discard(peer)
 
 
 class Refused(asyncio.Protocol):

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 SWEEP_INTERVAL_MS = 250
 """Deadlines are met this late at most; they are counted in seconds."""
@@ -36,6 +35,7 @@ class Sweep:
         if not self._members and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            _sweeps.pop(self._loop, None)
 
     def _run(self) -> None:
         self._timer = self._loop.call_later(SWEEP_INTERVAL_MS / 1_000, self._run)
@@ -44,11 +44,11 @@ class Sweep:
             member._tick(now)
 
 
-_sweeps: WeakKeyDictionary[asyncio.AbstractEventLoop, Sweep] = WeakKeyDictionary()
+_sweeps: dict[asyncio.AbstractEventLoop, Sweep] = {}
 
 
 def sweep_of(loop: asyncio.AbstractEventLoop) -> Sweep:
-    """Return the sweep of *loop*."""
+    """Return the sweep of *loop*, which is forgotten when its last member leaves."""
     sweep = _sweeps.get(loop)
     if sweep is None:
         sweep = _sweeps[loop] = Sweep(loop)

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from corefast.errors import BusyError, CorefastError, LinkLost, LinkOverflow
+from corefast.errors import BusyError, CorefastError, LinkLost, LinkOverflow, LinkTimeout
 from corefast.limits import CALL_TIMEOUT_MS
 from corefast.link.events import Answered, Closed, Opened, Received
 from corefast.link.link import Link
 from corefast.net.complaint import complain
 from corefast.net.sweep import now_ms, sweep_of
+from corefast.net.tally import Tally
 
 WRITABLE_BYTES = 262_144
 """`writable` returns below this: enough to keep a link busy while its caller refills it."""
@@ -50,6 +51,7 @@ class Peer:
 
     __slots__ = (
         "_attach",
+        "__weakref__",
         "_closed",
         "_deadline_ms",
         "_flush_due",
@@ -59,6 +61,7 @@ class Peer:
         "_loop",
         "_over",
         "_paused",
+        "_tally",
         "_transport",
         "_waiters",
         "address",
@@ -71,11 +74,13 @@ class Peer:
         self,
         link: Link,
         *,
+        role: str,
         attach: Callable[["Peer"], Handler],
         gone: Callable[["Peer", Exception | None], None],
     ) -> None:
         """*attach* names the handler once the link is open; *gone* is told of the end, also where it never opened."""
         self._link = link
+        self._tally = Tally(link, role)
         self._attach = attach
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -167,17 +172,22 @@ class Peer:
         self._over = True
         self._link.close(error)
         self._deadline_ms = now_ms() + LINGER_MS
-        if self._transport is not None:
-            if isinstance(error, LinkOverflow):
-                self._transport.abort()
-            else:
-                self._transport.writelines(self._link.data_to_send())
-                self._transport.close()
+        if self._transport is None:
+            self._closed.set_result(None)
+        elif isinstance(error, (LinkOverflow, LinkTimeout)):
+            self._transport.abort()  # nobody reads
+        else:
+            self._transport.writelines(self._link.data_to_send())
+            self._transport.close()
         self._loop.call_soon(self._finish, error)
 
     async def closed(self) -> None:
         """Return once the socket is closed."""
         await asyncio.shield(self._closed)
+
+    def when_closed(self, callback: Callable[["Peer"], None]) -> None:
+        """Call *callback* once the socket is closed."""
+        self._closed.add_done_callback(lambda _: callback(self))
 
     # ── what the socket tells ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,6 +229,7 @@ class Peer:
     def _open(self, event: Opened) -> None:
         self.their_static = event.their_static
         self.psk_index = event.psk_index
+        self._tally.opened()
         try:
             self._handler = self._attach(self)
         except CorefastError as error:
@@ -229,11 +240,17 @@ class Peer:
         try:
             self._handler.received(self, message, call)
         except Exception as error:
+            self._fail(call, error)
+
+    def _fail(self, call: int, error: Exception) -> None:
+        """Tell the peer that its message failed; a failed call is its own business, the rest is ours too."""
+        fatal = isinstance(error, CorefastError) and error.fatal
+        if not call or fatal or not isinstance(error, CorefastError):
             complain("handler.failed", error)
-            if call and self._link.is_open and self._link.has_call(call):
-                self.fail(call, error)
-            elif isinstance(error, CorefastError) and error.fatal:
-                self.close(error)
+        if call and self._link.is_open and self._link.has_call(call):
+            self.fail(call, error)
+        elif fatal:
+            self.close(error)
 
     def _report(self, context: Callable[[Any], None], result: Any) -> None:
         try:
@@ -245,6 +262,7 @@ class Peer:
         """The link ended by itself: the peer closed it or broke the protocol, or a deadline passed."""
         if error is not None:
             complain("link.closed", error)
+            self._tally.broken(error)
         self.close(error)
 
     def _lost(self, error: Exception | None) -> None:
@@ -265,6 +283,7 @@ class Peer:
         """Tell everyone who waits, once."""
         for context in self._link.take_calls():
             self._report(context, LinkLost("the link ended before the answer came"))
+        self._tally.closed()
         handler, self._handler = self._handler, None
         if handler is not None:
             try:
@@ -315,6 +334,7 @@ class Peer:
             self._take(events)
         if self._waiters:
             self._wake()
+        self._tally.update()
 
 
 class Shell(asyncio.Protocol):

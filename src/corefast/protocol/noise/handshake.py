@@ -4,6 +4,7 @@ Knows no frames and no version bytes; the caller bounds the size of messages.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple, Self
 
 from corefast.errors import HandshakeFailed, PeerError
 from corefast.native.curve import agree, public_from_private
@@ -18,11 +19,25 @@ _TAG_BYTES = 16
 _AGREEMENTS = {Token.EE: ("e", "e"), Token.ES: ("e", "s"), Token.SE: ("s", "e"), Token.SS: ("s", "s")}
 
 
+class KeyPair(NamedTuple):
+    """An X25519 key with its public half, 32 raw bytes each: kept together because deriving costs as much as a DH."""
+
+    private: bytes
+    public: bytes
+
+    @classmethod
+    def from_private(cls, private: bytes) -> Self:
+        return cls(private, public_from_private(private))
+
+    def __repr__(self) -> str:
+        return "KeyPair(…)"
+
+
 class HandshakeState:
     """One side of one handshake; `rs` is the other side's static public key once it is known.
 
-    Names are the spec's: s and e are our private keys, rs and re their public ones, all 32 raw bytes. After a
-    `HandshakeFailed` the object is of no more use.
+    Names are the spec's: s and e are our key pairs, rs and re their public keys. After a `HandshakeFailed` the object
+    is of no more use.
     """
 
     def __init__(
@@ -32,7 +47,7 @@ class HandshakeState:
         prologue: bytes,
         *,
         random: Callable[[int], bytes],
-        s: bytes | None = None,
+        s: KeyPair | None = None,
         rs: bytes | None = None,
         psk: bytes | None = None,
     ) -> None:
@@ -40,7 +55,7 @@ class HandshakeState:
         self._initiator = initiator
         self._random = random
         self._s = s
-        self._e: bytes | None = None
+        self._e: KeyPair | None = None
         self.rs: bytes | None = rs
         self._re: bytes | None = None
         self._psk = psk
@@ -48,7 +63,7 @@ class HandshakeState:
         self._symmetric = SymmetricState(f"Noise_{pattern.name}_25519_AESGCM_SHA256".encode())
         self._symmetric.mix_hash(prologue)
         if pattern.knows_responder:
-            self._symmetric.mix_hash(_needed(rs) if initiator else public_from_private(_needed(s)))
+            self._symmetric.mix_hash(_needed(rs) if initiator else _pair(s).public)
 
     @property
     def is_finished(self) -> bool:
@@ -89,12 +104,11 @@ class HandshakeState:
 
     def _write_token(self, token: Token) -> bytes:
         if token is Token.E:
-            self._e = ephemeral = self._random(_KEY_BYTES)
-            public = public_from_private(ephemeral)
-            self._mix_ephemeral(public)
-            return public
+            self._e = KeyPair.from_private(self._random(_KEY_BYTES))
+            self._mix_ephemeral(self._e.public)
+            return self._e.public
         if token is Token.S:
-            return self._symmetric.encrypt_and_hash(public_from_private(_needed(self._s)))
+            return self._symmetric.encrypt_and_hash(_pair(self._s).public)
         self._mix(token)
         return b""
 
@@ -119,9 +133,15 @@ class HandshakeState:
             self._symmetric.mix_key_and_hash(_needed(self._psk))
             return
         ours, theirs = _AGREEMENTS[token] if self._initiator else reversed(_AGREEMENTS[token])
-        our_private = self._s if ours == "s" else self._e
+        our_pair = _pair(self._s if ours == "s" else self._e)
         their_public = self.rs if theirs == "s" else self._re
-        self._symmetric.mix_key(agree(_needed(our_private), _needed(their_public)))
+        self._symmetric.mix_key(agree(our_pair.private, _needed(their_public)))
+
+
+def _pair(pair: KeyPair | None) -> KeyPair:
+    if pair is None:
+        raise ValueError("this pattern needs a key pair")
+    return pair
 
 
 def _needed(key: bytes | None) -> bytes:
