@@ -3,13 +3,12 @@
 The stream of each direction: a version byte, one handshake message in a frame, then encrypted frames of records.
 """
 
-from collections import deque
-
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from corefast.link.window cimport MESSAGE_COST, Credit, Window
-from corefast.native.bytes cimport load_u32, store_u24, store_u32
-from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size
+from corefast.link.outbox cimport Outbox
+from corefast.link.window cimport MESSAGE_COST, Window
+from corefast.native.bytes cimport load_u32
+from corefast.native.memory cimport bytes_fill, bytes_from, bytes_room, bytes_size
 from corefast.protocol.noise.cipher cimport CipherState
 from corefast.wire.frame cimport (
     ANSWER,
@@ -17,15 +16,12 @@ from corefast.wire.frame cimport (
     CLOSE,
     CREDIT,
     FAILURE,
-    LENGTH_SIZE,
     MAX_CIPHERTEXT,
-    MORE,
     ONE_WAY,
     PING,
     PONG,
     TAG_SIZE,
     FrameReader,
-    FrameWriter,
     Record,
     RecordReader,
 )
@@ -38,7 +34,6 @@ from corefast.errors import (
     FrameMalformed,
     FrameTooLarge,
     LinkTimeout,
-    NonceExhausted,
     Overloaded,
     PeerOutOfTurn,
     VersionUnsupported,
@@ -69,23 +64,15 @@ cdef class Link:
     cdef readonly int phase
     cdef readonly bint is_open
     cdef readonly int64_t received_bytes
-    cdef readonly int64_t sent_bytes
     cdef bint _is_initiator
     cdef object _handshake
     cdef object _encode
     cdef object _decode
-    cdef CipherState _sending
     cdef CipherState _receiving
-    # Out: records wait for credit, then in the frame being filled, then sealed.
-    cdef object _waiting
-    cdef size_t _waiting_bytes
-    cdef FrameWriter _writer
-    cdef list _sealed
-    cdef size_t _sealed_bytes
+    # Out.
+    cdef Outbox _outbox
     cdef size_t _max_outbox
-    cdef Credit _credit
     cdef bint _pong_queued
-    cdef object _broken
     # In: frames, and the message that is being joined (kind 0: none).
     cdef FrameReader _frames
     cdef Window _window
@@ -112,11 +99,8 @@ cdef class Link:
         self._is_initiator = handshake.is_initiator
         self._encode = codec.encode
         self._decode = codec.decode
-        self._waiting = deque()
-        self._writer = FrameWriter()
-        self._sealed = []
+        self._outbox = Outbox()
         self._max_outbox = max_outbox_bytes
-        self._credit = Credit()
         self._frames = FrameReader(limits.MAX_HANDSHAKE_BYTES)
         self._window = Window(window_bytes)
         self._our_calls = {}
@@ -124,27 +108,28 @@ cdef class Link:
         self._next_deadline_ms = NEVER
         self._opened_ms = self._received_ms = self._pinged_ms = now_ms
         if self._is_initiator:
-            self._queue(VERSION_BYTE + frame(handshake.first()))
+            self._outbox.put_clear(VERSION_BYTE + frame(handshake.first()))
 
     # ── sending ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def has_data(self):
         """True when `data_to_send` would return something."""
-        return self._writer.size > 0 or len(self._sealed) > 0
+        return self._outbox.has_data()
 
     @property
     def outbox_bytes(self):
         """Bytes that wait, for credit or for `data_to_send`."""
-        return self._outbox()
+        return self._outbox.size()
 
     @property
     def is_overflowing(self):
         """True when more waits than this link may queue: the shell then cuts it."""
-        return self._outbox() > self._max_outbox
+        return self._outbox.size() > self._max_outbox
 
-    cdef size_t _outbox(self) noexcept:
-        return self._waiting_bytes + self._writer.size + self._sealed_bytes
+    @property
+    def sent_bytes(self):
+        return self._outbox.sent_bytes
 
     def notify(self, message):
         """Queue a one-way message."""
@@ -180,24 +165,17 @@ cdef class Link:
 
     def data_to_send(self):
         """Return the bytes that are due, in order, and forget them."""
-        if self._writer.size:
-            self._seal()
-        sealed = self._sealed
-        self._sealed = []
-        self.sent_bytes += self._sealed_bytes
-        self._sealed_bytes = 0
         self._pong_queued = False
-        return sealed
+        return self._outbox.take()
 
     def close(self, error=None):
         """End the link; the peer is told the code of *error*. What waits for credit is dropped."""
         if self.phase == CLOSED:
             return
-        if self._sending is not None:
-            self._put(CLOSE, 0, encode_refusal(error))
+        if self._outbox.is_unlocked():
+            self._outbox.put(CLOSE, 0, encode_refusal(error))
         self._move(Turn.ENDED)
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        self._outbox.drop_waiting()
 
     def take_calls(self):
         """Return the contexts of the calls of ours that are open, and forget them."""
@@ -218,74 +196,17 @@ cdef class Link:
         if cost is None:
             raise ValueError("the peer does not wait for this answer")
         self._window.release(cost)
-        self._put(kind, call, payload)
+        self._outbox.put(kind, call, payload)
         self._grant()
         return 0
 
     cdef int _send(self, uint8_t kind, uint32_t call, bytes payload) except -1:
-        """Put a message that needs credit into the frame, or behind those that wait for it."""
+        """Queue a message that needs credit."""
         if bytes_size(payload) > MAX_MESSAGE:
             raise ValueError("a message is longer than a message may be")
         if self.phase != OPEN:
             raise PeerOutOfTurn("the link is not open")
-        if self._waiting_bytes or not self._credit.spend(MESSAGE_COST + bytes_size(payload)):
-            self._waiting.append((kind, call, payload))
-            self._waiting_bytes += MESSAGE_COST + bytes_size(payload)
-            return 0
-        return self._put(kind, call, payload)
-
-    cdef int _send_waiting(self) except -1:
-        cdef size_t cost
-        while self._waiting_bytes:
-            kind, call, payload = self._waiting[0]
-            cost = MESSAGE_COST + len(payload)
-            if not self._credit.spend(cost):
-                return 0
-            self._waiting.popleft()
-            self._waiting_bytes -= cost
-            self._put(kind, call, payload)
-        return 0
-
-    cdef int _put(self, uint8_t kind, uint32_t call, bytes payload) except -1:
-        """Append a record, in fragments only where no frame could hold it whole."""
-        cdef const uint8_t *src = bytes_at(payload)
-        cdef size_t left = bytes_size(payload)
-        cdef size_t room = self._writer.room()
-        if left > room and self._writer.size:
-            self._seal()
-            room = self._writer.room()
-        while left > room:
-            self._writer.append(kind | MORE, call, src, room)
-            self._seal()
-            src += room
-            left -= room
-            room = self._writer.room()
-        return self._writer.append(kind, call, src, left)
-
-    cdef int _put_u32(self, uint8_t kind, uint32_t value) except -1:
-        cdef uint8_t payload[4]
-        store_u32(payload, value)
-        return self._put(kind, 0, bytes_from(payload, 4))
-
-    cdef int _seal(self) except -1:
-        """Turn the plaintext so far into a frame."""
-        cdef size_t size = self._writer.size
-        cdef bytes sealed = bytes_room(LENGTH_SIZE + size + TAG_SIZE)
-        cdef uint8_t *dst = bytes_fill(sealed)
-        store_u24(dst, <uint32_t> (size + TAG_SIZE))
-        try:
-            self._sending.seal_into(NULL, 0, self._writer._data, size, dst + LENGTH_SIZE)
-        except NonceExhausted as error:
-            self._broken = error
-        else:
-            self._queue(sealed)
-        self._writer.clear()
-        return 0
-
-    cdef int _queue(self, bytes data) except -1:
-        self._sealed.append(data)
-        self._sealed_bytes += bytes_size(data)
-        return 0
+        return self._outbox.send(kind, call, payload)
 
     # ── receiving ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -326,8 +247,8 @@ cdef class Link:
         cdef list events = []
         if self.phase == CLOSED:
             return events
-        if self._broken is not None:
-            self._break(self._broken, events)
+        if self._outbox.broken is not None:
+            self._break(self._outbox.broken, events)
         elif self.phase < OPEN:
             if now_ms - self._opened_ms >= limits.HANDSHAKE_TIMEOUT_MS:
                 self._break(LinkTimeout("the handshake took too long"), events)
@@ -337,14 +258,14 @@ cdef class Link:
             self._keep_alive(now_ms)
             if now_ms >= self._next_deadline_ms:
                 self._expire_calls(now_ms, events)
-        self._writer.trim()
+        self._outbox.trim()
         self._frames.trim()
         return events
 
     cdef int _keep_alive(self, int64_t now_ms) except -1:
         if now_ms - max(self._received_ms, self._pinged_ms) >= <int64_t> limits.KEEPALIVE_INTERVAL_MS:
             self._pinged_ms = now_ms
-            self._put(PING, 0, b"")
+            self._outbox.put(PING, 0, b"")
         return 0
 
     cdef int _expire_calls(self, int64_t now_ms, list events) except -1:
@@ -373,7 +294,7 @@ cdef class Link:
     cdef int _grant(self) except -1:
         cdef int64_t grant = self._window.grant()
         if grant:
-            self._put_u32(CREDIT, <uint32_t> grant)
+            self._outbox.put_u32(CREDIT, <uint32_t> grant)
         return 0
 
     cdef bytes _take_version(self, bytes data):
@@ -381,7 +302,7 @@ cdef class Link:
         if not data:
             return data
         if not self._is_initiator:
-            self._queue(VERSION_BYTE)
+            self._outbox.put_clear(VERSION_BYTE)
         if data[:1] != VERSION_BYTE:
             raise VersionUnsupported("the other side speaks another version, or is no corefast")
         self._move(Turn.VERSION_AGREED)
@@ -390,17 +311,18 @@ cdef class Link:
     cdef int _take_handshake(self, bytes message, list events) except -1:
         reply, secured = self._handshake.receive(message)
         self._handshake = None
-        self._sending, self._receiving = secured.sending, secured.receiving
+        self._outbox.unlock(secured.sending)
+        self._receiving = secured.receiving
         self._frames.allow(MAX_CIPHERTEXT)
         opened = Opened(secured.their_static, secured.psk_index)
         if self._is_initiator:
             self._move(Turn.HANDSHAKE_FINISHED)
             events.append(opened)
         else:
-            self._queue(frame(reply))
+            self._outbox.put_clear(frame(reply))
             self._move(Turn.HANDSHAKE_ANSWERED)
             self._handshake = opened
-        self._put_u32(CREDIT, <uint32_t> self._window.size)
+        self._outbox.put_u32(CREDIT, <uint32_t> self._window.size)
         return 0
 
     cdef int _take_frame(self, const uint8_t *start, size_t size, list events) except -1:
@@ -486,11 +408,10 @@ cdef class Link:
         if record.more or record.call or (record.size != (4 if record.kind == CREDIT else 0) and record.kind != CLOSE):
             raise FrameMalformed("a control record has the wrong form")
         if record.kind == CREDIT:
-            self._credit.add(load_u32(record.payload))
-            self._send_waiting()
+            self._outbox.add_credit(load_u32(record.payload))
         elif record.kind == PING and not self._pong_queued:
             self._pong_queued = True
-            self._put(PONG, 0, b"")
+            self._outbox.put(PONG, 0, b"")
         elif record.kind == CLOSE:
             error = decode_refusal(bytes_from(record.payload, record.size))
             self._move(Turn.ENDED)

@@ -1,0 +1,5 @@
+from corefast.errors import CorefastError
+
+class Outbox:
+    sent_bytes: int
+    broken: CorefastError | None
