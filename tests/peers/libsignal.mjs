@@ -1,0 +1,161 @@
+// One libsignal device, driven by JSON lines: a request on stdin, its answer on stdout. Bytes travel as base64.
+import { createInterface } from 'node:readline';
+import * as signal from '@signalapp/libsignal-client';
+
+const SIGNED_ID = 21;
+const KYBER_ID = 22;
+const ONE_TIME_ID = 23;
+const PEER = signal.ProtocolAddress.new('corefast', 1);
+
+const bytes = (text) => Uint8Array.from(Buffer.from(text, 'base64'));
+const text = (value) => Buffer.from(value).toString('base64');
+
+class Sessions extends signal.SessionStore {
+  #records = new Map();
+  async saveSession(name, record) {
+    this.#records.set(name.toString(), record.serialize());
+  }
+  async getSession(name) {
+    const record = this.#records.get(name.toString());
+    return record ? signal.SessionRecord.deserialize(record) : null;
+  }
+  async getExistingSessions(names) {
+    return Promise.all(names.map((name) => this.getSession(name)));
+  }
+}
+
+class Identity extends signal.IdentityKeyStore {
+  key = signal.PrivateKey.generate();
+  #seen = new Map();
+  async getIdentityKey() {
+    return this.key;
+  }
+  async getLocalRegistrationId() {
+    return 815;
+  }
+  async saveIdentity(name, key) {
+    this.#seen.set(name.toString(), key);
+    return signal.IdentityChange.NewOrUnchanged;
+  }
+  async isTrustedIdentity() {
+    return true;
+  }
+  async getIdentity(name) {
+    return this.#seen.get(name.toString()) ?? null;
+  }
+}
+
+class PreKeys extends signal.PreKeyStore {
+  record = null;
+  async savePreKey() {}
+  async getPreKey(id) {
+    if (id !== ONE_TIME_ID || !this.record) throw new Error('no such one-time prekey');
+    return this.record;
+  }
+  async removePreKey() {
+    this.record = null;
+  }
+}
+
+class SignedPreKeys extends signal.SignedPreKeyStore {
+  record = null;
+  async saveSignedPreKey() {}
+  async getSignedPreKey() {
+    return this.record;
+  }
+}
+
+class KyberPreKeys extends signal.KyberPreKeyStore {
+  record = null;
+  async saveKyberPreKey() {}
+  async getKyberPreKey() {
+    return this.record;
+  }
+  async markKyberPreKeyUsed() {}
+}
+
+const sessions = new Sessions();
+const identity = new Identity();
+const oneTime = new PreKeys();
+const signed = new SignedPreKeys();
+const kyber = new KyberPreKeys();
+
+const actions = {
+  // Publish a bundle; a later one replaces it.
+  async bundle({ with_one_time }) {
+    const pair = signal.PrivateKey.generate();
+    const kem = signal.KEMKeyPair.generate();
+    const single = signal.PrivateKey.generate();
+    const signature = identity.key.sign(pair.getPublicKey().serialize());
+    const kemSignature = identity.key.sign(kem.getPublicKey().serialize());
+    signed.record = signal.SignedPreKeyRecord.new(SIGNED_ID, 0, pair.getPublicKey(), pair, signature);
+    kyber.record = signal.KyberPreKeyRecord.new(KYBER_ID, 0, kem, kemSignature);
+    oneTime.record = signal.PreKeyRecord.new(ONE_TIME_ID, single.getPublicKey(), single);
+    return {
+      identity: text(identity.key.getPublicKey().serialize()),
+      registration_id: await identity.getLocalRegistrationId(),
+      signed_id: SIGNED_ID,
+      signed_public: text(pair.getPublicKey().serialize()),
+      signed_signature: text(signature),
+      kem_id: KYBER_ID,
+      kem_public: text(kem.getPublicKey().serialize()),
+      kem_signature: text(kemSignature),
+      one_time_id: with_one_time ? ONE_TIME_ID : null,
+      one_time_public: with_one_time ? text(single.getPublicKey().serialize()) : null,
+    };
+  },
+  // Start a session from our bundle.
+  async start(bundle) {
+    const their = signal.PreKeyBundle.new(
+      bundle.registration_id,
+      1,
+      bundle.one_time_id,
+      bundle.one_time_public && signal.PublicKey.deserialize(bytes(bundle.one_time_public)),
+      bundle.signed_id,
+      signal.PublicKey.deserialize(bytes(bundle.signed_public)),
+      bytes(bundle.signed_signature),
+      signal.PublicKey.deserialize(bytes(bundle.identity)),
+      bundle.kem_id,
+      signal.KEMPublicKey.deserialize(bytes(bundle.kem_public)),
+      bytes(bundle.kem_signature),
+    );
+    await signal.processPreKeyBundle(their, PEER, sessions, identity);
+    return {};
+  },
+  async encrypt({ plaintext }) {
+    const message = await signal.signalEncrypt(bytes(plaintext), PEER, sessions, identity);
+    return { kind: message.type(), body: text(message.serialize()) };
+  },
+  async decrypt({ kind, body }) {
+    const plaintext =
+      kind === signal.CiphertextMessageType.PreKey
+        ? await signal.signalDecryptPreKey(
+            signal.PreKeySignalMessage.deserialize(bytes(body)),
+            PEER,
+            sessions,
+            identity,
+            oneTime,
+            signed,
+            kyber,
+          )
+        : await signal.signalDecrypt(signal.SignalMessage.deserialize(bytes(body)), PEER, sessions, identity);
+    return { plaintext: text(plaintext) };
+  },
+  async sign({ message }) {
+    return { signature: text(identity.key.sign(bytes(message))), identity: text(identity.key.getPublicKey().serialize()) };
+  },
+  async verify({ identity: key, message, signature }) {
+    return { valid: signal.PublicKey.deserialize(bytes(key)).verify(bytes(message), bytes(signature)) };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { action, ...rest } = JSON.parse(line);
+  let answer;
+  try {
+    answer = await actions[action](rest);
+  } catch (error) {
+    answer = { error: `${error.name}: ${error.message}` };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}

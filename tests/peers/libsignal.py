@@ -1,0 +1,69 @@
+"""A libsignal device in a Node process, spoken to in JSON lines."""
+
+import json
+import subprocess
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any, Self
+
+from corefast.protocol.bundle import PreKeyBundle
+
+DRIVER = Path(__file__).with_name("libsignal.mjs")
+KEYS = ("identity", "signed_public", "signed_signature", "kem_public", "kem_signature", "one_time_public")
+
+
+class PeerRefused(Exception):
+    """libsignal raised; the text names its error."""
+
+
+class LibsignalDevice:
+    """One device with one session. A context manager: leaving it ends the process."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def bundle(self, with_one_time: bool = True) -> PreKeyBundle:
+        answer = self._ask("bundle", with_one_time=with_one_time)
+        return PreKeyBundle(**{name: _bytes(value) if name in KEYS else value for name, value in answer.items()})
+
+    def start(self, bundle: PreKeyBundle) -> None:
+        fields = {name: getattr(bundle, name) for name in bundle.__struct_fields__}
+        self._ask("start", **{name: _text(value) if name in KEYS else value for name, value in fields.items()})
+
+    def encrypt(self, plaintext: bytes) -> tuple[int, bytes]:
+        answer = self._ask("encrypt", plaintext=_text(plaintext))
+        return answer["kind"], b64decode(answer["body"])
+
+    def decrypt(self, kind: int, body: bytes) -> bytes:
+        return b64decode(self._ask("decrypt", kind=kind, body=_text(body))["plaintext"])
+
+    def sign(self, message: bytes) -> tuple[bytes, bytes]:
+        """Return (identity, signature)."""
+        answer = self._ask("sign", message=_text(message))
+        return b64decode(answer["identity"]), b64decode(answer["signature"])
+
+    def verifies(self, identity: bytes, message: bytes, signature: bytes) -> bool:
+        answer = self._ask("verify", identity=_text(identity), message=_text(message), signature=_text(signature))
+        return bool(answer["valid"])
+
+    def _ask(self, action: str, **arguments: Any) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps({"action": action, **arguments}) + "\n")
+        stdin.flush()
+        answer: dict[str, Any] = json.loads(stdout.readline())
+        if "error" in answer:
+            raise PeerRefused(answer["error"])
+        return answer
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else b64decode(value)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()
