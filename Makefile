@@ -6,7 +6,7 @@ PYTHON ?= python3
 DATA ?= ./data
 BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
-EXTENSIONS = $(shell find src -name '*.pyx' | sed 's|^src/||; s|\.pyx$$||; s|/|.|g' | sort)
+STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
 .PHONY: run reset setup build lint format types test bench lock clean
 .DEFAULT_GOAL := run
@@ -41,7 +41,7 @@ format: setup ## put the sources into the common form
 
 types: setup ## mypy, and each .pyi against its module
 	$(BIN)/mypy
-	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(EXTENSIONS)
+	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(STUBBED)
 
 test: setup ## every test; a skip is a failure
 	$(BIN)/python -m pytest

@@ -16,7 +16,12 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_collectreport(report: pytest.CollectReport) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
     if report.skipped:
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} was skipped as a whole: {report.longrepr}"
+    return report
