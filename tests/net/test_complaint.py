@@ -1,8 +1,8 @@
 from structlog.testing import capture_logs
 
-from corefast.errors import FrameTooLarge
+from corefast.errors import FrameTooLarge, RemoteRefused
 from corefast.net import complaint
-from corefast.net.complaint import Complaints, complain
+from corefast.net.complaint import Complaints, complain, describe
 
 
 def test_one_line_a_second_of_a_kind_and_the_rest_is_counted():
@@ -37,3 +37,8 @@ def test_bug_has_its_place_and_no_text(monkeypatch):
     assert line["where"].startswith("test_complaint.py:")
     assert line["log_level"] == "error"
     assert "planted" not in str(lines)
+
+
+def test_code_that_a_peer_made_up_is_not_repeated():
+    assert describe(RemoteRefused("frame.too_large")) == "frame.too_large"
+    assert describe(RemoteRefused("planted")) == "remote"

@@ -1,10 +1,12 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from corefast.errors import CallTimeout, LinkLost, LinkOverflow, NumberUnknown, Overloaded, PeerOutOfTurn, RemoteRefused
 from corefast.limits import MAX_LINK_OUTBOX_BYTES, MAX_MESSAGE_BYTES
 from corefast.native.curve import public_from_private
+from corefast.net import transport
 from corefast.net.client import connect
 from corefast.net.server import serve
 
@@ -230,6 +232,42 @@ def test_slow_reader_fills_the_outbox_and_is_cut(run):
             await ours.until(lambda memory: memory.losses)
             assert isinstance(ours.losses[0], LinkOverflow)
             assert not peer.is_open
+
+    run(main())
+
+
+def test_peer_that_does_not_read_cannot_hold_a_closed_link(run, monkeypatch):
+    monkeypatch.setattr(transport, "LINGER_MS", 1)
+
+    async def main():
+        async with loopback() as (server, peer, theirs, ours):
+            peer.notify(Note(b""))
+            await theirs.until(lambda memory: memory.messages)
+            (other,) = server.peers
+            other._transport.pause_reading()
+            for _ in range(7):
+                peer.notify(Note(bytes(MAX_MESSAGE_BYTES // 2)))
+            await asyncio.sleep(0)
+            peer.close()
+            await asyncio.wait_for(peer.closed(), 2)
+            assert ours.losses == [None]
+
+    run(main())
+
+
+def test_links_are_counted(run):
+    def value(name, **labels):
+        return REGISTRY.get_sample_value(f"corefast_link_{name}", labels) or 0
+
+    async def main():
+        opened = value("handshakes_total", outcome="opened")
+        sent = value("sent_bytes_total")
+        async with loopback(echo()) as (_, peer, _, _):
+            await peer.call(Ask(bytes(10_000)))
+            assert value("connections", role="client") == value("connections", role="server") == 1
+        assert value("handshakes_total", outcome="opened") == opened + 2
+        assert value("connections", role="client") == value("connections", role="server") == 0
+        assert 20_000 < value("sent_bytes_total") - sent < 21_000
 
     run(main())
 

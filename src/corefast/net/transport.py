@@ -208,6 +208,7 @@ class Peer:
         self._take(self._link.receive_data(data, now_ms()))
 
     def _take(self, events: list[Any]) -> None:
+        was_due, self._flush_due = self._flush_due, True  # what handlers queue leaves below, without a callback
         for event in events:
             kind = type(event)
             if kind is Received:
@@ -221,8 +222,9 @@ class Peer:
             if self._over:
                 return
         self._link.consume()
+        self._flush_due = was_due
         if self._link.has_data:
-            self._schedule_flush()
+            self._write()
         if self._waiters:
             self._wake()
 
@@ -302,6 +304,9 @@ class Peer:
 
     def _flush(self) -> None:
         self._flush_due = False
+        self._write()
+
+    def _write(self) -> None:
         if self._over or self._transport is None:
             return
         if self._link.is_overflowing:
