@@ -54,7 +54,6 @@ cdef class Mailbox:
     cdef void keep_in_tail(self, Item item)
     cdef Item find(self, bytes id, Device author)
     cdef bint has_room(self, Py_ssize_t size) noexcept
-    cdef void count(self, int items, Py_ssize_t size) noexcept
 
 
 cdef class Post:
@@ -80,8 +79,9 @@ cdef class Item:
     cdef readonly bytes body
     cdef State state
     cdef int64_t due_ms
-    cdef int64_t replaces
+    cdef tuple replaces
     cpdef tuple row(self)
+    cdef tuple taken(self)
 
 
 cdef class Outlet:

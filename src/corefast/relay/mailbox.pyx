@@ -27,8 +27,7 @@ MAX_SHARDS = 32
 cdef int64_t CHUNK_BYTES = 262_144
 cdef Py_ssize_t CHUNK_RESULTS = 4_096
 
-cdef int64_t ITEM_BYTES = 128
-ITEM_OVERHEAD = ITEM_BYTES
+ITEM_OVERHEAD = 128
 """What an item costs beside its body, so that a million empty ones fill a mailbox too."""
 
 
@@ -120,11 +119,6 @@ cdef class Mailbox:
     cdef bint has_room(self, Py_ssize_t size) noexcept:
         return self.items < MAX_ITEMS and self.bytes + size <= MAX_BYTES
 
-    cdef void count(self, int items, Py_ssize_t size) noexcept:
-        """Add or take one row of *size* bytes; one that is delivered again may be taken twice, so never below none."""
-        self.items = max(0, self.items + items)
-        self.bytes = max(0, self.bytes + items * (size + ITEM_BYTES))
-
 
 cdef class Post:
     """One post of a sender, until it has its one result."""
@@ -138,7 +132,7 @@ cdef class Item:
     """One item of one mailbox on its way.
 
     HELD: forwarded, not written. QUEUED, WRITING: on its way to the disk. STORED: durable. GONE: acked or not needed.
-    *replaces* is the row whose removal this item reports (0: none); both happen in one unit.
+    *replaces* is the row whose removal this item reports; both happen in one unit.
     """
 
     def __init__(self, Mailbox box not None, Device sender not None, bytes id not None, int kind, bytes body not None):
@@ -163,6 +157,10 @@ cdef class Item:
             self.id,
             self.body,
         )
+
+    cdef tuple taken(self):
+        """Return what names the item's row when it is to be removed."""
+        return (self.seq, self.box, len(self.body) + ITEM_OVERHEAD)
 
 
 cdef class Outlet:

@@ -34,10 +34,10 @@ cdef class Router:
     cdef int _settle(self, Item item, int64_t now_ms) except -1
     cdef int _resolve(self, Item item, bint is_stored, int64_t now_ms) except -1
     cdef int _report_acked(self, Post post, int64_t now_ms) except -1
-    cdef int _report(self, int kind, Mailbox box, int64_t seq, bytes id, Device author, Post post,
+    cdef int _report(self, int kind, Mailbox box, tuple row, bytes id, Device author, Post post,
                      int64_t now_ms) except -1
     cdef int _answer(self, Outlet sender, bytes id, int state, int64_t now_ms) except -1
-    cdef int _remove(self, int64_t seq) except -1
+    cdef int _remove(self, tuple row) except -1
     cdef int _hand_over(self) except -1
     cdef int _unwritten(self, Item item, int64_t now_ms) except -1
     cdef int _pump(self, Mailbox box) except -1

@@ -227,15 +227,16 @@ cdef class Router:
 
     cdef int _queue(self, Item item) except -1:
         item.state = QUEUED
-        self._count(item.box, 1, len(item.body))
+        self._count(item.box, 1, len(item.body) + ITEM_OVERHEAD)
         self._writes.append(item)
         self._rouse()
         return 0
 
     cdef int _count(self, Mailbox box, int items, Py_ssize_t size) except -1:
-        """Add or take one row of *box*."""
+        """Add one row of *size* bytes to what *box* has, or take one."""
         self.waiting += items
-        box.count(items, size)
+        box.items += items
+        box.bytes += items * size
         return 0
 
     cdef int _settle(self, Item item, int64_t now_ms) except -1:
@@ -245,16 +246,16 @@ cdef class Router:
         if state == GONE:
             return 0
         self.acked += 1
-        if state != HELD:
-            self._count(item.box, -1, len(item.body))
         if state == STORED:
             if item.kind < 16:
-                return self._report(K_DELIVERED, item.box, item.seq, item.id, item.sender, None, now_ms)
-            return self._remove(item.seq)
+                return self._report(K_DELIVERED, item.box, item.taken(), item.id, item.sender, None, now_ms)
+            return self._remove(item.taken())
         self.direct += 1
         if state == WRITING:
-            self._remove(item.seq)
-        elif item.replaces:
+            self._remove(item.taken())
+        elif state == QUEUED:
+            self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
+        if state != WRITING and item.replaces is not None:
             self._remove(item.replaces)
         return self._resolve(item, False, now_ms)
 
@@ -284,19 +285,19 @@ cdef class Router:
         post.acked_by = None
         post.waiting = len(devices)
         for device in devices:
-            self._report(K_DELIVERED, (<Device>device).box_for(post.sender.device.account.number), 0, post.id,
+            self._report(K_DELIVERED, (<Device>device).box_for(post.sender.device.account.number), None, post.id,
                          post.sender.device, post, now_ms)
         return 0
 
-    cdef int _report(self, int kind, Mailbox box, int64_t seq, bytes id, Device author, Post post,
+    cdef int _report(self, int kind, Mailbox box, tuple row, bytes id, Device author, Post post,
                      int64_t now_ms) except -1:
-        """Tell *author* what became of its message in *box*; the row *seq* (0: none) goes with the report's write."""
+        """Tell *author* what became of its message in *box*; its *row*, where there is one, goes in the same unit."""
         cdef Mailbox to = author.box_for(box.owner.account.number)
         cdef Item item
         if author.is_gone or post is None and not to.has_room(ITEM_OVERHEAD):
-            return self._remove(seq)
+            return self._remove(row)
         item = Item(to, box.owner, id, kind, b"")
-        item.replaces = seq
+        item.replaces = row
         item.post = post
         return self._take(item, now_ms)
 
@@ -307,8 +308,9 @@ cdef class Router:
             self._touch(sender)
         return 0
 
-    cdef int _remove(self, int64_t seq) except -1:
-        self._removals.append(seq)
+    cdef int _remove(self, tuple row) except -1:
+        """Let a row (seq, mailbox, size) go with the next unit."""
+        self._removals.append(row)
         self._rouse()
         return 0
 
@@ -381,18 +383,18 @@ cdef class Router:
             item.state = WRITING
             items.append(item)
             rows.append(item.row())
-            if item.replaces:
+            if item.replaces is not None:
                 removals.append(item.replaces)
         self._handed += 1
         done = partial(self._written, items, removals)
         try:
-            self._store.write(rows, removals, done)
+            self._store.write(rows, [row[0] for row in removals], done)
         except Exception as error:
             done(error, [])
         return 0
 
-    def _written(self, list items, list removals, object error, list kept):
-        """A unit is durable, or failed; *kept* says for each row whether it was new."""
+    def _written(self, list items, list removals, object error, list changed):
+        """A unit is durable, or failed; *changed* says for each row put and then for each taken whether it was."""
         cdef int64_t now_ms = self._clock()
         cdef Item item
         self._done += 1
@@ -402,13 +404,16 @@ cdef class Router:
             if len(self._removals) < MAX_RETRIED:
                 self._removals.extend(removals)
         else:
-            for entry, is_new in zip(items, kept):
+            for entry, is_new in zip(items, changed):
                 item = <Item>entry
                 if not is_new:
-                    self._count(item.box, -1, len(item.body))
+                    self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
                 if item.state == WRITING:
                     item.state = STORED if is_new or item.mark else GONE
                     self._resolve(item, True, now_ms)
+            for row, was_there in zip(removals, changed[len(items):]):
+                if was_there:
+                    self._count(<Mailbox>row[1], -1, row[2])
         for entry in items:
             if (<Item>entry).box.phase == DRAINING:
                 self._pump((<Item>entry).box)
@@ -419,7 +424,7 @@ cdef class Router:
         """The write failed: nobody was promised anything. Keep what a device may still ack, refuse the rest."""
         if item.state != WRITING:
             return 0
-        self._count(item.box, -1, len(item.body))
+        self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
         if item.box.outlet is not None and item.box.outlet.in_flight.get(item.mark) is item:
             item.state = HELD
             item.due_ms = now_ms + RETRY_MS
@@ -517,8 +522,7 @@ cdef class Router:
             author = self.devices[sender]
             if row_kind < 16 and box.find(id, author) is not None:
                 continue
-            self._count(box, -1, size - ITEM_OVERHEAD)
             if row_kind < 16:
-                self._report(kind, box, seq, id, author, None, now_ms)
+                self._report(kind, box, (seq, box, size), id, author, None, now_ms)
             else:
-                self._remove(seq)
+                self._remove((seq, box, size))

@@ -14,7 +14,7 @@ _PUT = Statement(
     "INSERT OR IGNORE INTO item (seq, mailbox, kind, sender, at_ms, expires_ms, size, is_receipt, id, body)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1"
 )
-_DELETE = Statement("DELETE FROM item WHERE seq = ?")
+_DELETE = Statement("DELETE FROM item WHERE seq = ? RETURNING 1")
 _LOAD = Statement(
     "SELECT seq, kind, sender, at_ms, id, body FROM item"
     " WHERE mailbox = ? AND seq > ? AND at_ms > ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY seq LIMIT ?"
@@ -41,18 +41,18 @@ class MailboxStore:
         self._reading: set[asyncio.Task[None]] = set()
 
     def write(self, rows: list[tuple[Any, ...]], removals: list[int], done: Written) -> None:
-        """Put *rows* and take *removals* in one unit; *done* hears of each row whether it was new."""
+        """Put *rows* and take *removals* in one unit; *done* hears of each whether it was new, or there."""
         unit = Unit()
         unit.ops = [(_PUT, row, None) for row in rows]
         unit.ops += [(_DELETE, (seq,), None) for seq in removals]
 
         def finish(future: "asyncio.Future[list[list[Row]]]") -> None:
             try:
-                kept = [bool(rows) for rows in future.result()]
+                changed = [bool(rows) for rows in future.result()]
             except Exception as error:
                 done(error, [])
             else:
-                done(None, kept)
+                done(None, changed)
 
         self._database.commit(unit).add_done_callback(finish)
 
