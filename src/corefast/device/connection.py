@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 FIRST_DELAY_MS = 100
 LAST_DELAY_MS = 5_000
+STEADY_S = 3.0
+"""After a link that held this long the first delay is a short one again."""
 
 FindRelay = Callable[[], Awaitable[RelayUrl]]
 
@@ -71,17 +73,20 @@ class Connection:
 
     async def run(self, link_key: bytes) -> None:
         """Connect again and again; returns never, raises `DeviceStopped` at the end of all hope."""
+        loop = asyncio.get_running_loop()
         delay_ms = FIRST_DELAY_MS
         while True:
+            started_s = loop.time()
             try:
                 await self._live(link_key)
-                delay_ms = FIRST_DELAY_MS
             except DeviceStopped:
                 raise
             except CorefastError as error:
                 self._tell(error)
             except Exception:
                 log.exception("connect.crashed")
+            if loop.time() - started_s > STEADY_S:
+                delay_ms = FIRST_DELAY_MS
             await asyncio.sleep(delay_ms * random.uniform(0.5, 1.0) / 1_000)
             delay_ms = min(delay_ms * 2, LAST_DELAY_MS)
 

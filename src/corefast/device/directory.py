@@ -12,6 +12,10 @@ MAX_CACHED_PEERS = 1_000
 """Peers kept in memory, a few KiB each; the others are read again when they are needed."""
 
 
+FIRST_VERSION = 1
+"""The relay's version of a list of devices that never changed: our guess for a peer who wrote first."""
+
+
 class KnownPeer:
     """A peer, its identity key and the sessions with its devices."""
 
@@ -26,11 +30,6 @@ class KnownPeer:
         """Devices whose sessions differ from what is stored."""
         self.is_news = False
         """Identity or list of devices differ from what is stored."""
-
-    @property
-    def is_reachable(self) -> bool:
-        """Tell whether a message can be encrypted without asking the relay first."""
-        return bool(self.devices_version and self.reachable_devices())
 
     def reachable_devices(self) -> list[int]:
         """Return the devices with a session."""

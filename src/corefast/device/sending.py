@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from corefast.device.directory import KnownPeer
+from corefast.device.directory import FIRST_VERSION, KnownPeer
 from corefast.device.event import StatusChanged
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
@@ -189,7 +189,7 @@ class Sending:
         """Encrypt and post the next messages of the lane, with the peer's bundle first where it is needed."""
         async with self._profile.directory.turn:
             known = await self._profile.directory.load(number)
-            is_reachable = known.is_reachable
+            is_reachable = bool(known.reachable_devices())
         bundle: Bundle | None = None
         if lane.needs_bundle or not is_reachable:
             bundle = await self._relay.call(FetchBundle(number))
@@ -214,10 +214,11 @@ class Sending:
             if bundle is not None:
                 self._take_bundle(unit, peer, bundle)
             correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
+            version = peer.devices_version or FIRST_VERSION
             for row in rows:
                 parts = fan_out(row.content, correspondents, profile.random)
-                profile.outbox.save_parts(unit, row.id, peer.devices_version, parts)
-                encrypted.append(row._replace(devices_version=peer.devices_version, parts=parts))
+                profile.outbox.save_parts(unit, row.id, version, parts)
+                encrypted.append(row._replace(devices_version=version, parts=parts))
             profile.directory.save(unit, peer)
             await profile.database.commit(unit)
         return encrypted

@@ -1,0 +1,88 @@
+"""The phone's settings, and where it finds its home and its relay."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from corefast.device.connection import FindRelay
+from corefast.errors import LinkLost, SetupError
+from corefast.net.client import RelayUrl, parse_relay_url
+
+UP_FILE = "up.json"
+UP_WAIT_S = 10.0
+"""How long a phone that was started together with `corefast up` waits for it."""
+
+_POLL_S = 0.1
+
+
+class PhoneConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone in the terminal: it registers a number at the relay, receives, and sends what you type."""
+
+    number: Annotated[str, Meta(description="the phone's own number, in international form")]
+    relay: Annotated[str, Meta(description="the relay's URL, corefast://host:port/#key")] = ""
+    data: Annotated[str, Meta(description="folder of a running `corefast up`, instead of --relay")] = ""
+    home: Annotated[str, Meta(description="folder for keys and messages; your data folder unless given")] = ""
+    json: Annotated[bool, Meta(description="speak JSON lines on stdin and stdout")] = False
+    echo: Annotated[bool, Meta(description="answer each text with the same text")] = False
+    name: Annotated[str, Meta(description="profile name that goes with each message")] = ""
+    code: Annotated[str, Meta(description="registration code, where the relay wants one")] = ""
+    pin: Annotated[str, Meta(description="pin of the number, where it has one")] = ""
+    replace: Annotated[bool, Meta(description="take the number over from another phone")] = False
+    identity_change: Annotated[
+        Literal["accept", "refuse"], Meta(description="what to do when a peer's identity key changes")
+    ] = "accept"
+    master_key_file: Annotated[str, Meta(description="file of the key that seals the home")] = ""
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+
+
+def home_of(config: PhoneConfig, number: str) -> Path:
+    """Return the phone's folder: `--home`, or the number's below the user's data folder."""
+    if config.home:
+        return Path(config.home).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "corefast" / "phones" / number
+
+
+def relay_of(config: PhoneConfig) -> FindRelay:
+    """Return what finds the relay; raise `SetupError` unless exactly one of the two ways is given."""
+    if bool(config.relay) == bool(config.data):
+        raise SetupError("phone needs --relay URL, or --data DIR with the folder of a running `corefast up`")
+    if config.relay:
+        url = parse_relay_url(config.relay)
+
+        async def given() -> RelayUrl:
+            return url
+
+        return given
+    return UpFolder(Path(config.data).expanduser()).find
+
+
+class _Up(msgspec.Struct):
+    relay: str
+
+
+class UpFolder:
+    """The folder of a `corefast up`, which writes there where its relay is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / UP_FILE
+
+    async def find(self) -> RelayUrl:
+        """Return the relay's URL as the file has it now; raise `LinkLost` while there is none."""
+        try:
+            return parse_relay_url(msgspec.json.decode(self._file.read_bytes(), type=_Up).relay)
+        except (OSError, msgspec.DecodeError):
+            raise LinkLost(f"{self._file} cannot be read; is `corefast up` running?") from None
+
+    async def wait(self, wait_s: float = UP_WAIT_S) -> None:
+        """Return once the file is there; raise `SetupError` after *wait_s*."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while not self._file.exists():
+            if loop.time() > deadline:
+                raise SetupError(f"there is no {self._file}; start `corefast up --data {self._file.parent}` first")
+            await asyncio.sleep(_POLL_S)

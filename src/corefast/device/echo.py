@@ -1,0 +1,34 @@
+"""Answers each text with the same text, once for each message, whatever dies in between."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+
+from corefast.device.client import Device
+from corefast.device.event import Event, TextReceived
+from corefast.device.name import ID_BYTES
+from corefast.errors import BusyError
+from corefast.limits import MAX_TEXT_CHARACTERS
+
+
+def echo_id(our_number: str, message: TextReceived) -> bytes:
+    """Return the id of the answer: the same one whenever the same message is told again."""
+    text = f"corefast echo\0{our_number}\0{message.sender}\0".encode()
+    return hashlib.sha256(text + message.id).digest()[:ID_BYTES]
+
+
+async def echo(device: Device, events: Iterable[Event]) -> None:
+    """Answer the texts among *events*, durably, and report them as read; wait while too much waits for the relay."""
+    texts = [event for event in events if isinstance(event, TextReceived) and event.text]
+    while texts:
+        try:
+            await asyncio.gather(*(_answer(device, text) for text in texts))
+            await device.mark_read([text.id for text in texts])
+            return
+        except BusyError as busy:
+            await asyncio.sleep(busy.retry_after_ms / 1_000)
+
+
+async def _answer(device: Device, message: TextReceived) -> None:
+    text = message.text[:MAX_TEXT_CHARACTERS]
+    await device.send_text(message.sender, text, echo_id(device.number, message))

@@ -1,0 +1,138 @@
+"""The phone for programs: one JSON object a line, in both directions (docs/phone.md)."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from corefast.device.client import Device
+from corefast.device.echo import echo
+from corefast.device.event import (
+    Event,
+    IdentityNews,
+    Offline,
+    Ready,
+    StatusChanged,
+    Stopped,
+    TextReceived,
+    Unreadable,
+)
+from corefast.device.name import decode_id, encode_id
+from corefast.device.stream import MAX_LINE_BYTES, Lines, Output
+from corefast.errors import CorefastError, ParameterInvalid
+
+MAX_RUNNING = 256
+"""Commands that are being carried out at a time; further lines wait in the pipe."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A line of the input: a text to send (an `id` of yours makes a repeat harmless), or ids that were read."""
+
+    to: str = ""
+    text: str = ""
+    id: str = ""
+    read: list[str] | None = None
+
+
+_decode_command = msgspec.json.Decoder(Command).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Script:
+    """Tells what happens on stdout and takes commands from stdin."""
+
+    def __init__(self, device: Device, *, has_echo: bool) -> None:
+        self._device = device
+        self._has_echo = has_echo
+        self._output = Output()
+        self._running: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(MAX_RUNNING)
+
+    async def tell(self) -> None:
+        """Write events until the device ends; what was written counts as shown."""
+        async for batch in self._device.batches():
+            await self._output.write(b"".join(_line(fields_of(event)) for event in batch))
+            if self._has_echo:
+                await echo(self._device, batch)
+            await self._device.mark_shown(batch)
+
+    async def obey(self) -> None:
+        """Carry out the lines of stdin, in order; its end is no reason to stop."""
+        async for line in Lines():
+            if line.strip():
+                await self._room.acquire()
+                self._start(self._run(line))
+        await asyncio.Event().wait()
+
+    def _start(self, command: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(command)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.release()
+
+    async def _run(self, line: bytes) -> None:
+        try:
+            command = _parse(line)
+            if command.read is not None:
+                await self._device.mark_read([decode_id(each) for each in command.read])
+                return
+            message_id = decode_id(command.id) if command.id else None
+            sent = await self._device.send_text(command.to, command.text, message_id)
+            answer = {"event": "accepted", "id": encode_id(sent), "to": command.to}
+        except CorefastError as error:
+            answer = {"event": "error", "code": error.code, "text": str(error)}
+        await self._output.write(_line(answer))
+
+
+def _parse(line: bytes) -> Command:
+    """Return the command in *line*; raise `ParameterInvalid`."""
+    if len(line) > MAX_LINE_BYTES:
+        raise ParameterInvalid(f"a line has at most {MAX_LINE_BYTES} bytes")
+    try:
+        command = _decode_command(line)
+    except (msgspec.DecodeError, RecursionError):
+        raise ParameterInvalid('a line is {"to": number, "text": text} or {"read": [ids]}') from None
+    if (command.read is None) == (not command.to):
+        raise ParameterInvalid('a line has either "to" and "text", or "read"')
+    return command
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    return _encode(fields) + b"\n"
+
+
+# ── events as JSON ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fields_of(event: Event) -> dict[str, Any]:
+    """Return the JSON object of *event*."""
+    writers: dict[type, Callable[[Any], dict[str, Any]]] = {
+        Ready: lambda e: {"event": "ready", "number": e.number},
+        Offline: lambda e: {"event": "error", "code": e.code, "text": e.text},
+        Stopped: lambda e: {"event": "error", "code": e.code, "text": e.text},
+        TextReceived: _text_fields,
+        StatusChanged: _status_fields,
+        Unreadable: lambda e: _stored_fields("unreadable", e) | {"code": e.code},
+        IdentityNews: lambda e: _stored_fields("identity_changed", e),
+    }
+    return writers[type(event)](event)
+
+
+def _text_fields(event: TextReceived) -> dict[str, Any]:
+    fields: dict[str, Any] = {"event": "message", "from": event.sender, "id": encode_id(event.id), "type": "text"}
+    fields |= {"text": event.text, "at_ms": event.at_ms}
+    return fields | ({"name": event.name} if event.name else {})
+
+
+def _status_fields(event: StatusChanged) -> dict[str, Any]:
+    fields: dict[str, Any] = {"event": "status", "id": encode_id(event.id), "to": event.recipient}
+    fields |= {"status": event.status, "at_ms": event.at_ms}
+    return fields | ({"code": event.code} if event.code else {})
+
+
+def _stored_fields(name: str, event: Unreadable | IdentityNews) -> dict[str, Any]:
+    return {"event": name, "from": event.sender, "id": encode_id(event.id), "at_ms": event.at_ms}
