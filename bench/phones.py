@@ -8,9 +8,9 @@ import resource
 import sys
 from pathlib import Path
 
-import msgspec
 import uvloop
 
+from bench.programs import say
 from bench.swarm import Log, Phone, make_phones
 from corefast.link.secure import initiator_ik
 from corefast.net.client import RelayUrl, connect, parse_relay_url
@@ -64,11 +64,6 @@ async def attach(relay: RelayUrl, phone: Phone) -> Peer:
     await peer.call(phone.registration())
     await peer.call(Attach())
     return peer
-
-
-def say(**facts: object) -> None:
-    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -93,3 +93,9 @@ def wait_until(condition: Any, timeout_s: float, every_s: float = 0.05) -> bool:
             return False
         time.sleep(every_s)
     return True
+
+
+def say(**facts: object) -> None:
+    """Print one JSON line: what a child of ours says to `Program.read`."""
+    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
+    sys.stdout.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.load import Load
+from bench.programs import say
 from bench.swarm import number_of
 
 TEXT = "0000000000 Your order has been shipped and will arrive tomorrow between 9 and 12 o'clock."
@@ -25,13 +26,12 @@ def main() -> None:
     requests = [request_of(f"{host}:{port}", key, number_of(index)) for index in range(int(phones))]
     marks = [request.rindex(TEXT.encode()) for request in requests]
     load = Load(host, int(port), requests, marks, int(connections), int(room))
+    say(ready="load")
     for line in sys.stdin.buffer:
         run = msgspec.json.decode(line, type=Run)
         first, refused = load.sent, load.refused
         load.run(run.seconds, run.rate, run.limit)
-        facts = {"first": first, "sent": load.sent - first, "refused": load.refused - refused, "why": load.last_refusal}
-        sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
-        sys.stdout.flush()
+        say(first=first, sent=load.sent - first, refused=load.refused - refused, why=load.last_refusal)
     Path(output).write_bytes(load.due.tobytes() + load.accepted.tobytes())
 
 
