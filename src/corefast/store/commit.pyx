@@ -172,8 +172,8 @@ cdef class Batch:
         return _error(job.rc, job.system_errno, job.text.decode("utf-8", "replace"))
 
     def results(self):
-        """Return for each unit the rows of each of its statements that has columns."""
-        cdef list results = [[] for _ in self._ends]
+        """Return for each unit the rows of each of its statements that has columns; None where none has."""
+        cdef list results = [None] * len(self._ends)
         cdef const char *at = self._job.rows.data
         cdef const char *end = at + self._job.rows.size
         cdef RowsHead head
@@ -184,7 +184,10 @@ cdef class Batch:
             while <size_t> self._ends[unit] <= head.op:
                 unit += 1
             rows = [tuple([_cell(&at) for _ in range(head.columns)]) for _ in range(head.rows)]
-            (<list> results[unit]).append(rows)
+            if results[unit] is None:
+                results[unit] = [rows]
+            else:
+                (<list> results[unit]).append(rows)
         return results
 
     def errors(self):

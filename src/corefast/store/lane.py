@@ -12,7 +12,7 @@ from typing import Any
 from corefast.errors import Overloaded, StoreError
 from corefast.limits import MAX_BATCH_UNITS, MAX_QUEUED_UNITS
 from corefast.store.commit import Batch, Connection
-from corefast.store.database import Op, Rows
+from corefast.store.database import Op
 
 Waiter = asyncio.Future[Any] | Callable[[Exception | None], None]
 
@@ -160,6 +160,5 @@ class CommitLane(Lane):
                 # Each gets its own exception: a shared one would grow a traceback per raise.
                 self._answer(waiter, batch.error(), [])
             return
-        results: list[list[Rows]] = batch.results()
-        for waiter, rows in zip(waiters, results, strict=True):
-            self._answer(waiter, None, rows)
+        for waiter, rows in zip(waiters, batch.results(), strict=True):
+            self._answer(waiter, None, rows or [])
