@@ -50,6 +50,7 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
     name: Annotated[str, Meta(description="a name to know the new key by")] = ""
+    key: Annotated[str, Meta(description="take over this secret (cf_…) instead of making one; best by KEY_FILE")] = ""
     scope: Annotated[list[str], Meta(description="send, read or admin; repeat for more")] = msgspec.field(
         default_factory=lambda: ["send", "read"]
     )

@@ -31,7 +31,7 @@ class Chat:
 
     async def _send(self, request: Request) -> Answer:
         version = request.path["version"]
-        if not version.isdecimal() or len(version) > _MAX_VERSION_DIGITS:
+        if not (version.isascii() and version.isdecimal()) or len(version) > _MAX_VERSION_DIGITS:
             raise PathUnknown("the path is /api/v7/chat; any version number will do")
         token = self._token_before_body(request)
         key = await self._keys.require_token(token, Scope.SEND) if token else None

@@ -1,0 +1,100 @@
+"""`python -m api.key new|list|revoke`: API keys, made and ended through the core."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from api.config import KeyConfig
+from api.gateway import CoreLink
+from api.local import LINK_WAIT_MS, open_core
+from corefast import logs, process
+from corefast.config import load
+from corefast.errors import CorefastError, SetupError
+from corefast.wire.gateway import Done, Keys, KeyView, ListKeys, NewKey, NewKeyMade, RevokeKey, Scope
+
+
+async def act(config: KeyConfig) -> None:
+    """Do what *config* says; raise `SetupError` where it cannot be done."""
+    acts = {"new": _new, "list": _list, "revoke": _revoke}
+    if config.action not in acts:
+        raise SetupError(f"key {config.action}: there are new, list and revoke")
+    core = open_core(config.data, config.core)
+    try:
+        await acts[config.action](core, config)
+    except SetupError:
+        raise
+    except CorefastError as error:
+        raise SetupError(f"the core did not do it: {error}") from None
+    finally:
+        await core.close()
+
+
+async def _new(core: CoreLink, config: KeyConfig) -> None:
+    made = await core.call(
+        NewKey(config.name, _scopes(config.scope), config.key), NewKeyMade, link_wait_ms=LINK_WAIT_MS
+    )
+    if config.json:
+        _print(_facts(made.view) | {"key": made.key})
+    else:
+        _print_text(f"{made.key}\n", f"id {made.view.id}, may {_may(made.view)}; it is shown only here\n")
+
+
+async def _list(core: CoreLink, config: KeyConfig) -> None:
+    keys = (await core.call(ListKeys(), Keys, link_wait_ms=LINK_WAIT_MS)).keys
+    if config.json:
+        _print({"keys": [_facts(view) for view in keys]})
+        return
+    table = Table("id", "name", "may", "made")
+    for view in keys:
+        table.add_row(view.id, view.name, _may(view), _facts(view)["created"])
+    Console().print(table)
+
+
+async def _revoke(core: CoreLink, config: KeyConfig) -> None:
+    if not config.id:
+        raise SetupError("key revoke ID: corefast key list shows the ids")
+    await core.call(RevokeKey(config.id), Done, link_wait_ms=LINK_WAIT_MS)
+    if config.json:
+        _print({"revoked": config.id})
+    else:
+        _print_text(f"{config.id} is revoked\n")
+
+
+def _scopes(words: list[str]) -> tuple[Scope, ...]:
+    try:
+        return tuple(Scope(word) for word in dict.fromkeys(words))
+    except ValueError:
+        raise SetupError(f"--scope is one of {', '.join(Scope)}") from None
+
+
+def _facts(view: KeyView) -> dict[str, str]:
+    created = datetime.fromtimestamp(view.created_ms / 1_000, UTC).isoformat(timespec="seconds")
+    return {"id": view.id, "name": view.name, "scopes": " ".join(view.scopes), "created": created}
+
+
+def _may(view: KeyView) -> str:
+    return ", ".join(view.scopes)
+
+
+def _print(facts: object) -> None:
+    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
+
+
+def _print_text(result: str, remark: str = "") -> None:
+    """The result on stdout, where a script takes it; what is for people on stderr."""
+    sys.stdout.write(result)
+    sys.stderr.write(remark)
+
+
+async def main(stop: asyncio.Event) -> None:
+    config = load(KeyConfig, "key", sys.argv[1:])
+    logs.setup("key", config.log_level)
+    await act(config)
+
+
+if __name__ == "__main__":
+    sys.exit(process.run(main))

@@ -1,0 +1,123 @@
+"""POST /api/v{N}/chat."""
+
+import uvloop
+
+from corefast.errors import NumberInvalid, Overloaded
+from corefast.wire.gateway import SendText
+
+from ..support.fake_core import KEY, READER, FakeCore
+from .front import AUTH, CHAT, front
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_the_call_of_the_readme_works_as_it_is_pasted():
+    """`curl -d` says form and sends JSON."""
+
+    async def main():
+        async with front() as api:
+            body = b'{"id":"49123123456","message":"Hello world!"}'
+            reply = await api.chat(data=body, headers=AUTH | FORM)
+            assert (reply.status, reply.headers["content-type"]) == (201, "application/json")
+            assert reply.json == {"id": "gBGGaccepted", "status": "accepted"}
+            assert api.core.sent() == [SendText("493023125000", "49123123456", "Hello world!")]
+
+    uvloop.run(main())
+
+
+def test_any_version_number_will_do_and_nothing_else():
+    async def main():
+        async with front() as api:
+            for version in ("1", "7", "17"):
+                assert (await api.ask("POST", f"/api/v{version}/chat", json=CHAT)).status == 201
+            for version in ("", "x", "7x", "99999", "-1", "\u0667"):
+                reply = await api.ask("POST", f"/api/v{version}/chat", json=CHAT)
+                assert (reply.status, reply.problem) == (404, "path.unknown")
+
+    uvloop.run(main())
+
+
+def test_the_key_may_be_in_the_body_or_the_query():
+    async def main():
+        async with front() as api:
+            assert (await api.chat(json=CHAT | {"apikey": KEY}, headers={})).status == 201
+            assert (await api.ask("POST", f"/api/v7/chat?apikey={KEY}", json=CHAT, headers={})).status == 201
+            reply = await api.chat(json=CHAT | {"apikey": "wrong"}, headers={})
+            assert (reply.status, reply.problem) == (401, "token.invalid")
+            reply = await api.chat(json=CHAT, headers={})
+            assert (reply.status, reply.problem) == (401, "token.invalid")
+            reply = await api.chat(json=CHAT | {"apikey": KEY}, headers={"Authorization": "Bearer wrong"})
+            assert (reply.status, reply.problem) == (401, "token.invalid")
+            reply = await api.chat(json=CHAT | {"apikey": READER}, headers={})
+            assert (reply.status, reply.problem) == (403, "scope.missing")
+            assert len(api.core.sent()) == 2
+
+    uvloop.run(main())
+
+
+def test_a_form_is_read_too():
+    async def main():
+        async with front() as api:
+            body = "id=%2B49+123+123456&message=Gr%C3%BC%C3%9Fe&apikey=" + KEY
+            assert (await api.chat(data=body, headers=FORM)).status == 201
+            (sent,) = api.core.sent()
+            assert (sent.to, sent.body) == ("+49 123 123456", "Gr\u00fc\u00dfe")
+            for bad in ("message=x", "id=%ff&message=x", "&".join(f"a{n}=1" for n in range(100))):
+                assert (await api.chat(data=bad, headers=FORM | AUTH)).status == 400
+
+    uvloop.run(main())
+
+
+def test_fields_that_nobody_knows_are_ignored_and_an_attachment_is_not_lost_silently():
+    async def main():
+        async with front() as api:
+            extra = {"conversation_status": "open", "push": 1, "buttons": [1], "linkpreview": 1, "attachment": ""}
+            assert (await api.chat(json=CHAT | extra)).status == 201
+            assert api.core.sent()[0].preview_url
+            reply = await api.chat(json=CHAT | {"attachment": "https://example.org/x.png"})
+            assert (reply.status, reply.problem) == (400, "parameter.invalid")
+
+    uvloop.run(main())
+
+
+MALFORMED = {
+    "empty": (b"", 400, "body.malformed"),
+    "cut": (b'{"id":"1"', 400, "body.malformed"),
+    "a list": (b"[1]", 400, "parameter.invalid"),
+    "a number as id": (b'{"id":49123123456,"message":"x"}', 400, "parameter.invalid"),
+    "no message": (b'{"id":"1"}', 400, "parameter.missing"),
+    "a list as message": (b'{"id":"1","message":["x"]}', 400, "parameter.invalid"),
+    "NUL": (b'{"id":"1","message":"a\\u0000"}', 400, "parameter.invalid"),
+    "deep": (b'{"id":' + b"[" * 100_000, 400, "parameter.invalid"),
+    "large": (b'{"id":"1","message":"' + b"x" * 1_000_000 + b'"}', 413, "body.too_large"),
+}
+
+
+def test_a_malformed_body_is_a_problem_with_what_to_change():
+    async def main():
+        async with front() as api:
+            for name, (body, status, code) in MALFORMED.items():
+                reply = await api.chat(data=body)
+                assert (name, reply.status, reply.problem) == (name, status, code)
+            assert api.core.sent() == []
+            assert (await api.chat()).status == 201
+
+    uvloop.run(main())
+
+
+def test_an_error_of_the_core_is_a_problem():
+    errors = {"number": NumberInvalid("write it so"), "busy": Overloaded("full", 2_500)}
+
+    def refuse(message):
+        raise errors[message.body]
+
+    async def main():
+        core = FakeCore()
+        core.on[SendText] = refuse
+        async with front(core) as api:
+            reply = await api.chat(json=CHAT | {"message": "number"})
+            assert (reply.status, reply.problem, reply.details) == (400, "number.invalid", "write it so")
+            reply = await api.chat(json=CHAT | {"message": "busy"})
+            assert (reply.status, reply.problem, reply.headers["retry-after"]) == (503, "overloaded", "3")
+
+    uvloop.run(main())
