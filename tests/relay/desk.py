@@ -158,5 +158,3 @@ def message(name: int | str, to: str, *devices: int, body: bytes = b"sealed", **
 
 def message_id(name: int | str) -> bytes:
     return str(name).encode().rjust(16, b"0")
-
-

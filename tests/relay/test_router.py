@@ -5,7 +5,13 @@ import random
 import pytest
 
 from corefast.errors import StoreFull
-from corefast.limits import DIRECT_WAIT_MS, MAX_ENVELOPE_BYTES, MAX_MAILBOX_ITEMS, MAX_UNACKED_ITEMS, MAX_UNANSWERED_POSTS
+from corefast.limits import (
+    DIRECT_WAIT_MS,
+    MAX_ENVELOPE_BYTES,
+    MAX_MAILBOX_ITEMS,
+    MAX_UNACKED_ITEMS,
+    MAX_UNANSWERED_POSTS,
+)
 from corefast.wire.messages import Item, Kind, Part, Post, PostState
 from tests.relay.desk import Desk, Line, message, message_id
 

@@ -95,7 +95,7 @@ class Relay:
         self._database.set_prelude(self._attachments.take_changes)
         self._codes = CodeStore(self._database)
         mode = Mode(self._config.registration)
-        self._admission = Admission(mode, self._codes, accounts, self._clock, os.urandom)
+        self.admission = Admission(mode, self._codes, accounts, self._clock, os.urandom)
         self._sweep = Sweep(self._mailboxes, self._router, self._clock)
         self._gauges = Gauges(self._router)
         self._database.on_batch(self._gauges.batch)
@@ -103,13 +103,13 @@ class Relay:
         await self._restore_mailboxes()
 
     def _make_service(self) -> Service:
-        registration = Registration(self._registry, self._admission, self._prekeys, self._database, self._on_replaced)
+        registration = Registration(self._registry, self.admission, self._prekeys, self._database, self._on_replaced)
         return Service(
             database=self._database,
             router=self._router,
             registry=self._registry,
             registration=registration,
-            admission=self._admission,
+            admission=self.admission,
             prekeys=self._prekeys,
             attachments=self._attachments,
             bundle_rate=Buckets(self._config.bundle_burst, self._config.bundle_refill),
