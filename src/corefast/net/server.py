@@ -9,6 +9,7 @@ from corefast.link.link import Link
 from corefast.link.secure import HandshakeFactory
 from corefast.net.complaint import complain
 from corefast.net.sweep import now_ms
+from corefast.net.tally import count_refused
 from corefast.net.transport import Handler, Peer, Shell
 from corefast.wire.codec import Codec
 
@@ -51,6 +52,7 @@ class Server:
     def _connect(self) -> asyncio.Protocol:
         if len(self._sockets) >= self._max_connections:
             complain("connection.refused", Overloaded())
+            count_refused()
             return Refused()
         link = Link(self._handshake(os.urandom), self._codec, now_ms())
         peer = Peer(link, role="server", attach=self._attach, gone=self._gone)

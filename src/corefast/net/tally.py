@@ -11,6 +11,11 @@ from corefast.metrics import (
 from corefast.net.complaint import describe
 
 
+def count_refused() -> None:
+    """Count a connection that was closed before it cost a handshake."""
+    link_handshakes.labels("refused").inc()
+
+
 class Tally:
     """Counts one link; *role* is `server` or `client`."""
 
