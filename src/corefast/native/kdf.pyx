@@ -38,6 +38,7 @@ cdef void hmac_load(HmacKey *key, const uint8_t *src, size_t size) noexcept nogi
     memcpy(state.h, EMPTY.h, DIGEST_SIZE)
     SHA256_Transform(&state, block)
     memcpy(key.outer, state.h, DIGEST_SIZE)
+    explicit_bzero(state.h, DIGEST_SIZE)
     explicit_bzero(block, BLOCK_SIZE)
 
 
