@@ -12,8 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
-import msgspec
 import uvloop
 
 from bench.figures import Options
@@ -43,17 +43,13 @@ def run(options: Options) -> Iterator[Result]:
     for batch in BATCHES:
         options.say(f"commit.sqlite: {batch} units a batch")
         name = f"commit.sqlite[{batch}]"
-        with tempfile.TemporaryDirectory(prefix="corefast-bench-") as folder:
-            ours = uvloop.run(_ours(Path(folder) / "ours.sqlite", batch, seconds))
-            written = _written(Path(folder) / "written.sqlite", batch, seconds)
-            raw = _raw(Path(folder) / "raw.sqlite", batch, seconds)
-        rate = measured(name, "units_per_s", "1/s", ours)
-        peer = measured(name, "units_per_s", "1/s", raw, "sqlite3")
-        yield rate
-        yield Result(name, "ratio_to_raw", peer.value / rate.value, "", rate.n)
+        with tempfile.TemporaryDirectory(prefix="corefast-bench-") as folder, Raw(Path(folder), batch) as raw:
+            ours, theirs, written = uvloop.run(_alternate(Path(folder) / "ours.sqlite", batch, seconds, raw))
+        yield measured(name, "units_per_s", "1/s", ours)
+        yield measured(name, "ratio_to_raw", "", [slow / fast for fast, slow in zip(ours, theirs, strict=True)])
         yield Result(name, "bytes_written_per_unit", written, "B")
         if options.peers:
-            yield peer
+            yield measured(name, "units_per_s", "1/s", theirs, "sqlite3")
 
 
 def unit_of(peer: int) -> Unit:
@@ -73,29 +69,21 @@ async def commit_for(database: Database, batch: int, seconds: float) -> int:
     return done
 
 
-async def _ours(path: Path, batch: int, seconds: float) -> list[float]:
+async def _alternate(path: Path, batch: int, seconds: float, raw: "Raw") -> tuple[list[float], list[float], float]:
+    """Return our rates, the driver's, and bytes written a unit; in turns, so that a busy machine is busy for both."""
     database = await open_sqlite(path, [Migration(1, "bench", TABLES)])
+    ours, theirs = [], []
     await commit_for(database, batch, 0.2)
-    rates = []
+    before, units = _written_bytes(), 0
     for _ in range(SLICES):
         start = time.perf_counter()
         done = await commit_for(database, batch, seconds / SLICES)
-        rates.append(done / (time.perf_counter() - start))
+        ours.append(done / (time.perf_counter() - start))
+        units += done
+        theirs.append(raw.rate(seconds / SLICES))
+    written = (_written_bytes() - before) / units
     await database.close()
-    return rates
-
-
-def _written(path: Path, batch: int, seconds: float) -> float:
-    """Return the bytes that a unit costs the disk, checkpoints included, as the kernel counts them."""
-
-    async def main() -> float:
-        database = await open_sqlite(path, [Migration(1, "bench", TABLES)])
-        before = _written_bytes()
-        done = await commit_for(database, batch, seconds / SLICES)
-        await database.close()
-        return (_written_bytes() - before) / done
-
-    return uvloop.run(main())
+    return ours, theirs, written
 
 
 def _written_bytes() -> int:
@@ -103,15 +91,31 @@ def _written_bytes() -> int:
     return int(fields["write_bytes"])
 
 
-def _raw(path: Path, batch: int, seconds: float) -> list[float]:
-    command = [sys.executable, "-c", RAW, str(path), str(batch), str(seconds / SLICES), str(SLICES)]
-    output = subprocess.run(command, check=True, capture_output=True).stdout
-    return msgspec.json.decode(output, type=list[float])
+class Raw:
+    """The standard library's driver in a process of its own."""
+
+    def __init__(self, folder: Path, batch: int) -> None:
+        command = [sys.executable, "-c", RAW, str(folder / "raw.sqlite"), str(batch)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.rate(0.2)
+
+    def rate(self, seconds: float) -> float:
+        """Return the units a second of *seconds* of work."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()
 
 
 RAW = f"""
-import json, os, sqlite3, sys, time
-path, batch, seconds, slices = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+import os, sqlite3, sys, time
+path, batch = sys.argv[1], int(sys.argv[2])
 db = sqlite3.connect(path, isolation_level=None)
 db.execute("PRAGMA journal_mode = WAL")
 db.execute("PRAGMA synchronous = FULL")
@@ -119,21 +123,15 @@ db.execute("PRAGMA cache_size = -16384")
 db.execute("PRAGMA secure_delete = FAST")
 db.executescript({TABLES!r})
 ciphertext, snapshot = os.urandom({len(CIPHERTEXT)}), os.urandom({len(SNAPSHOT)})
-def commit_for(seconds):
+for line in sys.stdin:
     done = 0
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    start = time.perf_counter()
+    while time.perf_counter() < start + float(line):
         peers = [(done + n) % {PEERS} for n in range(batch)]
         db.execute("BEGIN IMMEDIATE")
         db.executemany({PUT_MESSAGE.sqlite!r}, [(peer, 1, 1_800_000_000_000, ciphertext) for peer in peers])
         db.executemany({PUT_SESSION.sqlite!r}, [(peer, snapshot) for peer in peers])
         db.execute("COMMIT")
         done += batch
-    return done
-commit_for(0.2)
-rates = []
-for _ in range(slices):
-    start = time.perf_counter()
-    rates.append(commit_for(seconds) / (time.perf_counter() - start))
-print(json.dumps(rates))
+    print(done / (time.perf_counter() - start), flush=True)
 """
