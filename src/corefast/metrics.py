@@ -41,6 +41,9 @@ core_accepted = Counter("corefast_core_accepted_total", "Messages accepted from 
 core_states = Counter("corefast_core_states_total", "Messages that reached a state.", ["state"])
 core_received = Counter("corefast_core_received_total", "Messages received from peers by outcome.", ["outcome"])
 core_events = Counter("corefast_core_events_total", "Events written to the feed.", ["kind"])
+core_dropped_deliveries = Counter(
+    "corefast_core_dropped_deliveries_total", "Events that grew too old before the webhook took them."
+)
 core_waiting_messages = Gauge("corefast_core_waiting_messages", "Accepted messages that wait for the relay.")
 core_waiting_deliveries = Gauge("corefast_core_waiting_deliveries", "Events that wait for the webhook.")
 core_sessions = Gauge("corefast_core_sessions", "Sessions held in memory.")

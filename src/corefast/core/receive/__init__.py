@@ -1,1 +1,1 @@
-
+"""From the relay's mailbox to the feed."""

@@ -1,1 +1,1 @@
-
+"""From the business to the relay: lanes, sessions, the outbox and the states that come back."""

@@ -1,0 +1,75 @@
+"""Housekeeping: what is too old is dropped, and prekeys are rotated."""
+
+from collections.abc import Awaitable, Callable
+
+from corefast.core.account.stock import Stock
+from corefast.core.context import Context
+from corefast.core.feed.deliveries import Schedule
+from corefast.core.feed.events import Feed
+from corefast.errors import CorefastError
+from corefast.limits import EVENT_LIFE_MS, IDEMPOTENCY_LIFE_MS, MAX_EVENTS, MESSAGE_TTL_MS
+from corefast.logs import get_logger
+from corefast.net.transport import Peer
+from corefast.store.database import Unit
+
+log = get_logger()
+
+ROUND_S = 60
+SWEEP_MS = 3_600_000
+SWEEP_EVENTS = 100_000
+"""A busy feed is swept after so many events."""
+
+_CHUNK = 2_000
+"""Events dropped by one unit."""
+
+
+class Duties:
+    """Run in rounds, from `run` until it is cancelled."""
+
+    def __init__(self, context: Context, feed: Feed, schedule: Schedule, stock: Stock) -> None:
+        self._context = context
+        self._feed = feed
+        self._schedule = schedule
+        self._stock = stock
+        self._swept_ms = 0
+        self._swept_at = 0
+        self.peer: Peer | None = None
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await self.round()
+            except CorefastError as error:
+                log.warning("housekeeping failed", code=error.code)
+            await sleep(ROUND_S)
+
+    async def round(self) -> None:
+        """Do what is due."""
+        context = self._context
+        now_ms = context.clock()
+        if self.peer is not None and self.peer.is_open and context.own.is_rotation_due(now_ms):
+            await self._stock.fill(self.peer, *self._stock.left)
+        if now_ms - self._swept_ms < SWEEP_MS and context.events.last - self._swept_at < SWEEP_EVENTS:
+            return
+        self._swept_ms, self._swept_at = now_ms, context.events.last
+        await self._sweep_events(now_ms)
+        unit = Unit()
+        context.idempotency.sweep(unit, now_ms - IDEMPOTENCY_LIFE_MS)
+        # Twice the relay's own limit: what it may still repeat has to be known here.
+        await context.inbound.sweep(unit, now_ms - 2 * MESSAGE_TTL_MS)
+        await context.database.commit(unit)
+
+    async def _sweep_events(self, now_ms: int) -> None:
+        context = self._context
+        cut = await context.events.expired(now_ms - EVENT_LIFE_MS, context.events.last, MAX_EVENTS)
+        if cut <= self._feed.oldest:
+            return
+        self._feed.oldest = cut
+        await self._schedule.forget(cut)
+        while True:
+            step = min(await context.events.nth(_CHUNK) or cut, cut)
+            unit = Unit()
+            context.events.delete(unit, step)
+            await context.database.commit(unit)
+            if step >= cut:
+                return

@@ -1,0 +1,35 @@
+"""The core's settings."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from corefast.errors import SetupError
+
+
+class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Run a core: it holds the business's keys, sessions and messages, and serves fronts and webhook emitters."""
+
+    data_dir: Annotated[str, Meta(description="folder of the database, the master key and the secrets of the roles")]
+    relay: Annotated[str, Meta(description="URL of the relay, corefast://host:port/#key, as it prints it")]
+    number: Annotated[str, Meta(description="the business's number, in international form")]
+    listen: Annotated[str, Meta(description="address and port for fronts and emitters; port 0 takes any")] = (
+        "127.0.0.1:4461"
+    )
+    code: Annotated[str, Meta(description="one-time code for the registration, where the relay asks for one")] = ""
+    pin: Annotated[str, Meta(description="the number's pin, where it has one")] = ""
+    webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
+    shards: Annotated[int, Meta(description="parts that the account's peers are split into; this release knows 1")] = 1
+    adopt_restored: Annotated[
+        bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")
+    ] = False
+    master_key_file: Annotated[str, Meta(description="the master key (default: master.key in the data folder)")] = ""
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
+
+    def address(self) -> tuple[str, int]:
+        """Return host and port to listen on; raise `SetupError`."""
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise SetupError(f"--listen {self.listen!r} is not an address; write it as HOST:PORT")
+        return host.strip("[]"), int(port)

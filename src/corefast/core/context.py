@@ -1,0 +1,71 @@
+"""What every part of a core shares: whose account it is, its keys, its stores, clock and randomness."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from corefast.core.ids import Ids
+from corefast.core.store.deliveries import DeliveryStore
+from corefast.core.store.events import EventStore
+from corefast.core.store.idempotency import IdempotencyStore
+from corefast.core.store.inbound import InboundStore
+from corefast.core.store.keys import KeyStore
+from corefast.core.store.lease import Lease
+from corefast.core.store.messages import MessageStore
+from corefast.core.store.peers import PeerStore
+from corefast.endpoint.stock import OwnKeys
+from corefast.store.database import Database
+
+
+class Sequence:
+    """Row numbers of one table: given in memory, in order, never twice; those of failed commits stay gaps."""
+
+    __slots__ = ("last",)
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+
+    def take(self) -> int:
+        self.last += 1
+        return self.last
+
+
+class Bell:
+    """Rung after each commit that wrote events."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    def ring(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+class Context(msgspec.Struct, kw_only=True):
+    """One account as this process holds it."""
+
+    number: str
+    shard: int
+    own: OwnKeys
+    ids: Ids
+    clock: Callable[[], int]
+    """Unix time in milliseconds."""
+    random: Callable[[int], bytes]
+    bell: Bell
+
+    database: Database
+    lease: Lease
+    keys: KeyStore
+    peers: PeerStore
+    messages: MessageStore
+    inbound: InboundStore
+    events: EventStore
+    deliveries: DeliveryStore
+    idempotency: IdempotencyStore
+
+    next_message: Sequence
+    next_peer: Sequence
+    next_inbound: Sequence

@@ -1,0 +1,122 @@
+"""The feed: every event in order, for whoever reads it with a cursor."""
+
+import asyncio
+import contextlib
+
+from corefast.core.context import Context
+from corefast.core.feed.cursor import decode_cursor, encode_cursor
+from corefast.core.ids import inbound_id, outbound_id
+from corefast.core.send.status import FAILURES
+from corefast.core.store.events import EventRow, Fact
+from corefast.errors import ContentMalformed, ParameterInvalid, TokenInvalid
+from corefast.limits import MAX_PAGE, MAX_WAIT_MS
+from corefast.wire.content import Text, decode_content
+from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents
+
+MAX_PAGE_BYTES = 524_288
+"""Text in one answer: half of the largest message a link carries."""
+
+_KINDS = {fact: EventKind[fact.name] for fact in Fact}
+_OF_OURS = (Fact.SENT, Fact.DELIVERED, Fact.READ, Fact.FAILED, Fact.EXPIRED)
+
+
+class Feed:
+    """Serves `ReadEvents`, and turns rows into events for the webhook too."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._waiters: set[asyncio.Future[None]] = set()
+        self.oldest = 0
+        """The position before the oldest event kept."""
+        context.bell.listen(self._wake)
+
+    async def load(self) -> None:
+        first = await self._context.events.first_id()
+        self.oldest = first - 1 if first else self._context.events.last
+
+    async def read(self, request: ReadEvents) -> Events:
+        """Return the events behind the cursor, waiting for the first one as long as asked."""
+        context = self._context
+        if request.account != context.number:
+            raise TokenInvalid("this key belongs to another account")
+        if request.limit < 1:
+            raise ParameterInvalid("limit starts at 1")
+        positions = decode_cursor(request.after) if request.after else {}
+        after = positions.get(context.shard, self.oldest)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(max(request.wait_ms, 0), MAX_WAIT_MS) / 1_000
+        while True:
+            waiter = self._waiter()
+            events = await self.page(after, min(request.limit, MAX_PAGE))
+            if events or not await _within(waiter, deadline - loop.time()):
+                break
+        self._waiters.discard(waiter)
+        last = events[-1].position if events else after
+        return Events(events, encode_cursor({context.shard: last}), encode_cursor({context.shard: self.oldest}))
+
+    async def page(self, after: int, limit: int) -> list[Event]:
+        """Return at most *limit* events behind *after*, fewer where they are large."""
+        events: list[Event] = []
+        size = 0
+        for row in await self._context.events.load(after, limit):
+            event = self.event_of(row)
+            size += len(event.text.encode()) + len(event.name.encode())
+            if events and size > MAX_PAGE_BYTES:
+                break
+            events.append(event)
+        return events
+
+    def event_of(self, row: EventRow) -> Event:
+        """Return the event of a row, the same each time."""
+        ids = self._context.ids
+        facts = (ids.event_id(row.position), self._context.shard, row.position, _KINDS[row.kind], row.at_ms, row.number)
+        if row.kind in _OF_OURS:
+            return Event(*facts, outbound_id(ids.message_id(row.ref)), failure=failure_of(row.failure))
+        if row.remote_id is None:
+            return Event(*facts)
+        if row.plaintext is None:
+            return Event(*facts, inbound_id(row.remote_id))
+        text, name, reply_to = read_plaintext(row.plaintext)
+        return Event(*facts, inbound_id(row.remote_id), text, name, self.quoted_id(reply_to))
+
+    def quoted_id(self, reply_to: bytes | None) -> str:
+        """Return a quoted message's id as clients see it: one of ours, or the peer's."""
+        if reply_to is None or len(reply_to) != 16:
+            return ""
+        return inbound_id(reply_to) if self._context.ids.row_of(reply_to) is None else outbound_id(reply_to)
+
+    def _waiter(self) -> asyncio.Future[None]:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        return waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def failure_of(code: int | None) -> Failure | None:
+    """Return the failure that a row's code stands for."""
+    return None if code is None else FAILURES.get(code, Failure(code, "Message failed", "The message has failed."))
+
+
+def read_plaintext(plaintext: bytes) -> tuple[str, str, bytes | None]:
+    """Return text, name and quoted id of a stored message."""
+    try:
+        content = decode_content(plaintext)
+    except ContentMalformed:
+        return "", "", None
+    return content.body.body if isinstance(content.body, Text) else "", content.name, content.reply_to
+
+
+async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:
+    """Wait for *waiter*; tell whether it came in time."""
+    if seconds > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await waiter
+            return True
+    waiter.cancel()
+    return False

@@ -1,0 +1,206 @@
+"""What fronts and webhook emitters may ask: one function for each message, by role."""
+
+import socket
+from base64 import b64encode
+from typing import Any
+
+from corefast import __version__, metrics
+from corefast.core.account.apikeys import ApiKeys
+from corefast.core.account.place import Place
+from corefast.core.context import Context
+from corefast.core.feed.deliveries import Schedule
+from corefast.core.feed.events import Feed
+from corefast.core.ids import parse_inbound, parse_outbound
+from corefast.core.message import inbound_view, outbound_view
+from corefast.core.send.lane import Lanes
+from corefast.core.send.sender import Sender
+from corefast.errors import CorefastError, MessageUnknown, ParameterInvalid, ScopeMissing, TokenInvalid
+from corefast.net.calls import Dispatcher, Function
+from corefast.net.transport import Peer
+from corefast.wire.gateway import (
+    CheckKey,
+    ClaimDeliveries,
+    DeadDeliveries,
+    DeadDelivery,
+    Deliveries,
+    Done,
+    GetHealth,
+    GetMessage,
+    GetMetrics,
+    GetWebhook,
+    Health,
+    ListDead,
+    ListKeys,
+    MessageView,
+    Metrics,
+    NewKey,
+    ReadEvents,
+    ReplayDeliveries,
+    ReportDeliveries,
+    RevokeKey,
+    SendText,
+    SetWebhook,
+    Webhook,
+)
+
+FRONT, EMITTER = "front", "webhooks"
+
+_MAX_URL_CHARACTERS = 2_048
+_SECRET_BYTES = 32
+
+
+class Gateway:
+    """Serves the gateway protocol."""
+
+    def __init__(self, context: Context, sender: Sender, keys: ApiKeys, feed: Feed, schedule: Schedule) -> None:
+        self._context = context
+        self._sender = sender
+        self._keys = keys
+        self._feed = feed
+        self._schedule = schedule
+
+    def front(self, operations: "Operations") -> "FrontHandler":
+        """Return the handler of fronts: everything but the work of emitters."""
+        functions: dict[type, Function] = {
+            CheckKey: lambda peer, message: self._keys.check(message),
+            NewKey: lambda peer, message: self._keys.make(message),
+            ListKeys: lambda peer, message: self._keys.list(message),
+            RevokeKey: lambda peer, message: self._keys.revoke(message),
+            GetMessage: self.get_message,
+            ReadEvents: lambda peer, message: self._feed.read(message),
+            SetWebhook: self.set_webhook,
+            GetWebhook: self.get_webhook,
+            ListDead: self.list_dead,
+            ReplayDeliveries: self.replay,
+        }
+        others = (ClaimDeliveries, ReportDeliveries)
+        return FrontHandler(self._sender, self._dispatcher(functions, operations, others))
+
+    def emitter(self, operations: "Operations") -> Dispatcher:
+        """Return the handler of webhook emitters."""
+        functions: dict[type, Function] = {
+            ClaimDeliveries: self.claim,
+            ReportDeliveries: self.report,
+            GetWebhook: self.get_webhook,
+        }
+        others = (CheckKey, NewKey, ListKeys, RevokeKey, SendText, GetMessage, ReadEvents, SetWebhook, ListDead)
+        return self._dispatcher(functions, operations, (*others, ReplayDeliveries))
+
+    def _dispatcher(
+        self, functions: dict[type, Function], operations: "Operations", others: tuple[type, ...]
+    ) -> Dispatcher:
+        table = {each: _refuse_role for each in others} | functions | operations.functions()
+        return Dispatcher(table, on_lost=lambda peer, error: self._schedule.release(peer))
+
+    async def get_message(self, peer: Peer, request: GetMessage) -> MessageView:
+        context = self._context
+        if request.account != context.number:
+            raise TokenInvalid("this key belongs to another account")
+        if (outbound := parse_outbound(request.id)) is not None and (row := context.ids.row_of(outbound)) is not None:
+            if (message := await context.messages.load(row)) is not None:
+                return outbound_view(message, request.id, self._feed)
+        elif (inbound := parse_inbound(request.id)) is not None:
+            if (received := await context.inbound.load(inbound)) is not None:
+                return inbound_view(received, request.id, self._feed)
+        raise MessageUnknown("no message has this id")
+
+    # ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def set_webhook(self, peer: Peer | None, request: SetWebhook) -> Webhook:
+        if request.url and not request.url.startswith(("http://", "https://")):
+            raise ParameterInvalid("a webhook's URL begins with https:// or http://")
+        if len(request.url) > _MAX_URL_CHARACTERS:
+            raise ParameterInvalid(f"a webhook's URL has at most {_MAX_URL_CHARACTERS} characters")
+        secret = self._schedule.webhook.secret or self._make_secret()
+        await self._schedule.set_webhook(Webhook(request.url, secret, tuple(dict.fromkeys(request.statuses))))
+        return self._schedule.webhook
+
+    def _make_secret(self) -> str:
+        return "whsec_" + b64encode(self._context.random(_SECRET_BYTES)).decode()
+
+    def get_webhook(self, peer: Peer, request: GetWebhook) -> Webhook:
+        return self._schedule.webhook
+
+    async def claim(self, peer: Peer, request: ClaimDeliveries) -> Deliveries:
+        deliveries = await self._schedule.claim(peer, request.limit, request.wait_ms)
+        if not peer.is_open:
+            self._schedule.release(peer)
+        return deliveries
+
+    async def report(self, peer: Peer, request: ReportDeliveries) -> Done:
+        await self._schedule.report(peer, request.outcomes)
+        return Done()
+
+    async def list_dead(self, peer: Peer, request: ListDead) -> DeadDeliveries:
+        ids = self._context.ids
+        rows = await self._schedule.dead(request.limit)
+        return DeadDeliveries(
+            [DeadDelivery(ids.event_id(row.id), row.attempts, row.last_ms, row.status, row.error) for row in rows]
+        )
+
+    async def replay(self, peer: Peer, request: ReplayDeliveries) -> Done:
+        await self._schedule.replay(request.event_ids)
+        return Done()
+
+
+class FrontHandler:
+    """A handler whose sends go past the dispatch table: no coroutine and no future for them."""
+
+    def __init__(self, sender: Sender, dispatcher: Dispatcher) -> None:
+        self._accept = sender.accept
+        self._dispatcher = dispatcher
+
+    def received(self, peer: Peer, message: Any, call: int) -> None:
+        if type(message) is SendText and call:
+            self._accept(peer, call, message)
+        else:
+            self._dispatcher.received(peer, message, call)
+
+    def lost(self, peer: Peer, error: Exception | None) -> None:
+        self._dispatcher.lost(peer, error)
+
+
+class Operations:
+    """Health and metrics, for both roles."""
+
+    def __init__(self, context: Context, place: Place, lanes: Lanes, schedule: Schedule) -> None:
+        self._context = context
+        self._place = place
+        self._lanes = lanes
+        self._schedule = schedule
+        self.is_draining = False
+
+    def functions(self) -> dict[type, Function]:
+        return {GetHealth: self.health, GetMetrics: self.metrics}
+
+    async def health(self, peer: Peer, request: GetHealth) -> Health:
+        """Ask the store too: a reader that works is a store that works."""
+        store_ok, waiting = True, 0
+        try:
+            store_ok = await self._context.lease.is_held()
+            waiting = await self._schedule.count_waiting()
+        except CorefastError:
+            store_ok = False
+        return Health(
+            node=f"{socket.gethostname()}:{self._context.shard}",
+            number=self._context.number,
+            gateway_status="disconnected" if self.is_draining else self._place.standing.value,
+            store_ok=store_ok,
+            keys_ok=not self._place.is_superseded,
+            waiting_messages=self._lanes.queued,
+            waiting_deliveries=waiting,
+            version=__version__,
+        )
+
+    async def metrics(self, peer: Peer, request: GetMetrics) -> Metrics:
+        metrics.core_waiting_messages.set(self._lanes.queued)
+        metrics.core_sessions.set(len(self._lanes))
+        try:
+            metrics.core_waiting_deliveries.set(await self._schedule.count_waiting())
+        except CorefastError:
+            pass
+        return Metrics(metrics.render("core", "store", "link"))
+
+
+def _refuse_role(peer: Peer, message: Any) -> None:
+    raise ScopeMissing(f"{type(message).__name__} is not for this role")

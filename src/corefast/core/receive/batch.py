@@ -1,0 +1,158 @@
+"""What one frame of mailbox items means, gathered into one unit of work."""
+
+from corefast import metrics
+from corefast.core.context import Context
+from corefast.core.send.lane import Lane
+from corefast.core.send.status import EXPIRED, USER_CHANGED, Statuses
+from corefast.core.store.events import Fact
+from corefast.core.store.inbound import InboundKind
+from corefast.endpoint.cipher import Correspondent, Opened
+from corefast.endpoint.stock import KeyKind
+from corefast.endpoint.trust import Trust, check_identity
+from corefast.errors import ContentMalformed, PeerError
+from corefast.logs import get_logger
+from corefast.protocol.keys import KemKeyPair, KeyPair
+from corefast.store.database import Unit
+from corefast.wire.content import Content, Read, decode_content
+from corefast.wire.messages import Item, Kind
+
+log = get_logger()
+
+MAX_DEVICE = 255
+"""Devices have their number in one byte of a session's row."""
+
+
+class Batch:
+    """A unit that grows by items; nothing in it is done before its commit, and `undo` is for one that failed."""
+
+    def __init__(self, context: Context, statuses: Statuses) -> None:
+        self._context = context
+        self._statuses = statuses
+        self.unit = Unit()
+        self.lanes: set[Lane] = set()
+        """Lanes whose sessions have moved."""
+        self._sessions: dict[tuple[Lane, int], Correspondent] = {}
+        self._taken: list[tuple[int, KeyPair | None, int | None, KemKeyPair | None]] = []
+
+    def add(self, lane: Lane, item: Item) -> None:
+        """Add one item, whatever it holds: none is an error to the mailbox."""
+        at_ms = min(item.at_ms, self._context.clock())
+        if item.kind in (Kind.WHISPER, Kind.PREKEY):
+            self._add_message(lane, item, at_ms)
+        else:
+            self._add_status(lane, item, at_ms)
+
+    def seal(self) -> None:
+        """Add the sessions as they are after the last item."""
+        for lane in self.lanes:
+            devices = {device: each for (owner, device), each in self._sessions.items() if owner is lane}
+            self._context.peers.put_sessions(self.unit, lane.peer, devices, lane.registration_ids)
+
+    def undo(self) -> None:
+        """Give back the one-time prekeys of a failed commit."""
+        own = self._context.own
+        for one_time_id, one_time, kem_id, kem in self._taken:
+            if one_time is not None:
+                own.one_time[one_time_id] = one_time
+            if kem is not None and kem_id is not None:
+                own.one_time_kem[kem_id] = kem
+
+    def _add_status(self, lane: Lane, item: Item, at_ms: int) -> None:
+        row = self._context.ids.row_of(item.id)
+        if row is None:
+            metrics.core_received.labels("stray").inc()
+        elif item.kind == Kind.DELIVERED:
+            self._statuses.delivered(self.unit, row, lane.peer, at_ms)
+        elif item.kind in (Kind.EXPIRED, Kind.FAILED):
+            code = EXPIRED if item.kind == Kind.EXPIRED else USER_CHANGED
+            self._statuses.ended(self.unit, row, lane.peer, at_ms, code)
+        else:
+            metrics.core_received.labels("stray").inc()
+
+    def _add_message(self, lane: Lane, item: Item, at_ms: int) -> None:
+        if lane.is_new:
+            self._put_peer(lane)
+        try:
+            plaintext = self._decrypt(lane, item)
+            content = decode_content(plaintext)
+            if content.id != item.id:
+                raise ContentMalformed("a message carries another id inside than outside")
+        except Exception as error:
+            if not isinstance(error, PeerError):
+                log.exception("a message could not be taken in")
+            self._put_unreadable(lane, item, at_ms, getattr(error, "code", "internal"))
+            return
+        self._put_content(lane, item, at_ms, (content, plaintext))
+
+    def _decrypt(self, lane: Lane, item: Item) -> bytes:
+        device = item.sender.device
+        if not 0 < device <= MAX_DEVICE:
+            raise ContentMalformed("a device number is out of range")
+        correspondent = lane.devices.get(device) or Correspondent.new()
+        opened = correspondent.decrypt(self._context.own, item.kind, item.body, self._context.random)
+        self._take_prekeys(opened)
+        self._take_identity(lane, device, correspondent)
+        lane.devices[device] = correspondent
+        self._sessions[lane, device] = correspondent
+        self.lanes.add(lane)
+        return opened.plaintext
+
+    def _take_prekeys(self, opened: Opened) -> None:
+        """Consume one-time prekeys at once, so that no second message can name them."""
+        keys, own = self._context.keys, self._context.own
+        one_time = kem = None
+        if opened.used_one_time is not None:
+            one_time = own.one_time.pop(opened.used_one_time, None)
+            keys.take(self.unit, KeyKind.ONE_TIME, opened.used_one_time)
+        if opened.used_one_time_kem is not None:
+            kem = own.one_time_kem.pop(opened.used_one_time_kem, None)
+            keys.take(self.unit, KeyKind.ONE_TIME_KEM, opened.used_one_time_kem)
+        if one_time is not None or kem is not None:
+            self._taken.append((opened.used_one_time or 0, one_time, opened.used_one_time_kem, kem))
+
+    def _take_identity(self, lane: Lane, device: int, correspondent: Correspondent) -> None:
+        """Accept a new identity key, and say so where it replaces another."""
+        seen = correspondent.their_identity
+        assert seen is not None
+        trust = check_identity(lane.identity, seen)
+        if trust is Trust.SAME:
+            return
+        if trust is Trust.CHANGED:
+            context = self._context
+            context.events.put(self.unit, Fact.IDENTITY_CHANGED, context.clock(), lane.peer)
+            for other in lane.devices.keys() - {device}:
+                context.peers.delete_session(self.unit, lane.peer, other)
+                self._sessions.pop((lane, other), None)
+            lane.devices, lane.registration_ids = {}, {}
+            lane.outdate()
+        lane.identity = seen
+        self._put_peer(lane)
+
+    def _put_content(self, lane: Lane, item: Item, at_ms: int, read: tuple[Content, bytes]) -> None:
+        content, plaintext = read
+        context = self._context
+        row = context.next_inbound.take()
+        if isinstance(content.body, Read):
+            context.inbound.put(self.unit, row, lane.peer, InboundKind.READ, (item.id, at_ms, None))
+            for message_id in content.body.ids:
+                message = context.ids.row_of(message_id)
+                if message is not None:
+                    self._statuses.read(self.unit, message, lane.peer, at_ms)
+            metrics.core_received.labels("read").inc()
+            return
+        context.inbound.put(self.unit, row, lane.peer, InboundKind.TEXT, (item.id, at_ms, plaintext))
+        context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
+        metrics.core_received.labels("message").inc()
+
+    def _put_unreadable(self, lane: Lane, item: Item, at_ms: int, code: str) -> None:
+        context = self._context
+        row = context.next_inbound.take()
+        context.inbound.put(self.unit, row, lane.peer, InboundKind.UNREADABLE, (item.id, at_ms, None))
+        context.events.put(self.unit, Fact.UNREADABLE, at_ms, lane.peer, row)
+        metrics.core_received.labels("unreadable").inc()
+        log.warning("a message from a peer cannot be read", code=code)
+
+    def _put_peer(self, lane: Lane) -> None:
+        self._context.peers.put(self.unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+        lane.is_new = False
+        self.lanes.add(lane)

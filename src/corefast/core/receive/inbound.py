@@ -1,0 +1,111 @@
+"""Takes items out of the relay's mailbox: known ones are acked, new ones stored and then acked."""
+
+import asyncio
+from collections import deque
+from functools import partial
+
+from corefast import metrics
+from corefast.core.context import Context
+from corefast.core.receive.batch import Batch
+from corefast.core.send.lane import Lane, Lanes
+from corefast.core.send.status import Statuses
+from corefast.errors import CorefastError
+from corefast.logs import get_logger
+from corefast.net.transport import Peer
+from corefast.wire.messages import Ack, Item, Kind
+
+log = get_logger()
+
+_MESSAGES = (Kind.WHISPER, Kind.PREKEY)
+
+Key = tuple[str, bytes]
+"""A sender's number and the id of a message."""
+
+
+class Inbound:
+    """Works through frames in order, each one unit of work.
+
+    Whatever goes wrong with a commit, the link is dropped: the relay delivers again what was not acked.
+    """
+
+    def __init__(self, context: Context, lanes: Lanes, statuses: Statuses) -> None:
+        self._context = context
+        self._lanes = lanes
+        self._statuses = statuses
+        self._frames: deque[tuple[Peer, list[Item]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._under_way: dict[Key, list[tuple[Peer, int]]] = {}
+        """Messages of units that are not committed yet, with repeats that wait for the same commit."""
+
+    def deliver(self, peer: Peer, items: list[Item]) -> None:
+        self._frames.append((peer, items))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._frames:
+                peer, items = self._frames.popleft()
+                if not peer.is_open:
+                    continue
+                try:
+                    await self._take(peer, items)
+                except Exception as error:
+                    log.warning("a frame could not be taken in", code=getattr(error, "code", type(error).__name__))
+                    peer.close()
+        finally:
+            self._task = None
+
+    async def _take(self, peer: Peer, items: list[Item]) -> None:
+        ids = [item.id for item in items if item.kind in _MESSAGES]
+        known = await self._context.inbound.known(ids) if ids else set()
+        lanes = {item.sender.id: self._lanes.get(item.sender.id) for item in items}
+        while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
+            await self._lanes.loaded(cold[0])
+        self._commit(peer, items, known, lanes)
+
+    def _commit(self, peer: Peer, items: list[Item], known: set[Key], lanes: dict[str, Lane]) -> None:
+        batch = Batch(self._context, self._statuses)
+        acks: list[int] = []
+        keys: list[Key] = []
+        for item in items:
+            if item.kind in _MESSAGES:
+                key = (item.sender.id, item.id)
+                if key in self._under_way:
+                    self._under_way[key].append((peer, item.seq))
+                    continue
+                if key in known:
+                    metrics.core_received.labels("known").inc()
+                else:
+                    self._under_way[key] = []
+                    keys.append(key)
+                    batch.add(lanes[item.sender.id], item)
+            else:
+                batch.add(lanes[item.sender.id], item)
+            acks.append(item.seq)
+        if not batch.unit.ops:
+            peer.notify(Ack(acks))
+            return
+        batch.seal()
+        for lane in batch.lanes:
+            lane.units += 1
+        done = partial(self._committed, batch, peer, acks, keys)
+        try:
+            self._context.database.commit_then(batch.unit, done)
+        except CorefastError as error:
+            done(error)
+
+    def _committed(self, batch: Batch, peer: Peer, acks: list[int], keys: list[Key], error: Exception | None) -> None:
+        repeats = [repeat for key in keys for repeat in self._under_way.pop(key)]
+        if error is not None:
+            batch.undo()
+        for lane in batch.lanes:
+            self._lanes.ended(lane, error)
+        if error is not None:
+            log.warning("received messages could not be stored", code=getattr(error, "code", "internal"))
+            peer.close()
+            return
+        peer.notify(Ack(acks))
+        for other, seq in repeats:
+            other.notify(Ack([seq]))
+        self._context.bell.ring()

@@ -1,0 +1,197 @@
+"""Makes sessions for lanes that have none and encrypts what waited there."""
+
+import asyncio
+
+from corefast.core.context import Context
+from corefast.core.send.lane import Entry, Lane, Lanes, Phase
+from corefast.core.send.outbox import Outbox, encode_post
+from corefast.core.send.status import RECEIVER_INCAPABLE, Statuses
+from corefast.core.store.events import Fact
+from corefast.endpoint.cipher import Correspondent
+from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.trust import Trust, check_identity
+from corefast.errors import CorefastError, LinkLost, NumberUnknown, PeerError, RemoteRefused
+from corefast.limits import MAX_DEVICES
+from corefast.logs import get_logger
+from corefast.net.transport import Peer
+from corefast.store.database import Unit
+from corefast.wire.messages import Bundle, FetchBundle, Post
+
+log = get_logger()
+
+MAX_FETCHES = 64
+"""Bundles asked for at a time."""
+
+_CHUNK = 64
+"""Waiting messages encrypted by one unit: one snapshot serves them all."""
+
+_FIRST_RETRY_MS, _LAST_RETRY_MS = 500, 60_000
+
+
+class Preparer:
+    """Takes dry lanes to hot ones while the relay is there."""
+
+    def __init__(self, context: Context, lanes: Lanes, outbox: Outbox, statuses: Statuses) -> None:
+        self._context = context
+        self._lanes = lanes
+        self._outbox = outbox
+        self._statuses = statuses
+        self._peer: Peer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fetches = asyncio.Semaphore(MAX_FETCHES)
+        lanes.listeners.append(self.wake)
+
+    def attached(self, peer: Peer) -> None:
+        self._peer = peer
+        for lane in self._lanes.all():
+            lane.failures = 0
+            self.wake(lane)
+
+    def lost(self) -> None:
+        self._peer = None
+
+    def wake(self, lane: Lane) -> None:
+        """Begin with the lane if it is dry and something waits.
+
+        When the device list changed, all that was posted has to come back first, or it would be overtaken.
+        """
+        if self._peer is None or not lane.waiting or lane.is_blocked:
+            return
+        if not lane.is_loaded:
+            if lane.phase is Phase.COLD:
+                self._lanes.when_loaded(lane, lambda error: self._later(lane) if error else self.wake(lane))
+            return
+        if lane.phase is Phase.DRY and not (lane.has_posts and not lane.devices_version):
+            lane.phase = Phase.PREPARING
+            task = asyncio.get_running_loop().create_task(self._prepare(lane, self._peer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _prepare(self, lane: Lane, peer: Peer) -> None:
+        generation = lane.generation
+        try:
+            bundle = None if lane.devices_version else await self._fetch(lane.number, peer)
+            await self._encrypt_waiting(lane, bundle)
+            lane.failures = 0
+        except CorefastError as error:
+            await self._refused(lane, error)
+        except Exception:
+            log.exception("a lane could not be prepared")
+            self._lanes.spoil(lane)
+            self._later(lane)
+        if lane.phase in (Phase.PREPARING, Phase.TURNING) and lane.generation == generation:
+            is_ready = lane.devices_version and not lane.waiting and not lane.storing
+            lane.phase = Phase.HOT if is_ready else Phase.DRY
+            self._lanes.release(lane)
+        self.wake(lane)
+
+    async def _fetch(self, number: str, peer: Peer) -> Bundle:
+        async with self._fetches:
+            bundle: Bundle = await peer.call(FetchBundle(number))
+        if not 0 < len(bundle.devices) <= MAX_DEVICES or not bundle.devices_version:
+            raise NumberUnknown("the number has no device")
+        return bundle
+
+    async def _refused(self, lane: Lane, error: CorefastError) -> None:
+        if error.code == NumberUnknown.code:
+            await self._fail_waiting(lane)
+            return
+        if isinstance(error, PeerError):
+            self._lanes.spoil(lane)  # the bundle may have changed half of the sessions
+        if not isinstance(error, LinkLost):
+            log.warning("no session could be made", code=error.code)
+        self._later(lane, getattr(error, "retry_after_ms", 0) if isinstance(error, RemoteRefused) else 0)
+
+    def _later(self, lane: Lane, delay_ms: int = 0) -> None:
+        lane.failures += 1
+        self._lanes.block(lane, max(delay_ms, min(_FIRST_RETRY_MS << min(lane.failures - 1, 10), _LAST_RETRY_MS)))
+
+    async def _encrypt_waiting(self, lane: Lane, bundle: Bundle | None) -> None:
+        """Encrypt what waits, in order; returns early when the lane went stale or the device list changed again."""
+        context, generation = self._context, lane.generation
+        while await self._has_more(lane) and lane.generation == generation:
+            bodies = await context.messages.load_bodies(lane.waiting[:_CHUNK])
+            if lane.generation != generation or not (bundle or lane.devices_version):
+                return
+            unit = Unit()
+            if bundle is not None:
+                self._take_bundle(unit, lane, bundle)
+                bundle = None
+            entries = [self._encrypt(unit, lane, row, plaintext) for row, plaintext in bodies]
+            context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
+            if not await self._commit(unit, lane):
+                return
+            done = {entry.row for entry in entries}
+            lane.waiting = [row for row in lane.waiting if row not in done]
+            for entry in entries:
+                self._outbox.add(entry)
+
+    async def _has_more(self, lane: Lane) -> bool:
+        """Tell whether messages wait; towards the end hold new ones, so that there is an end."""
+        if lane.phase is Phase.PREPARING and len(lane.waiting) <= _CHUNK:
+            lane.phase = Phase.TURNING
+        if lane.phase is Phase.TURNING and lane.storing:
+            lane.settled = asyncio.get_running_loop().create_future()
+            await lane.settled
+        return bool(lane.waiting)
+
+    def _encrypt(self, unit: Unit, lane: Lane, row: int, plaintext: bytes) -> Entry:
+        context = self._context
+        parts = fan_out(plaintext, lane.devices, context.random)
+        post = Post(context.ids.message_id(row), lane.number, lane.devices_version, parts)
+        context.messages.put_post(unit, row, encode_post(post))
+        return Entry(row, lane, post)
+
+    def _take_bundle(self, unit: Unit, lane: Lane, bundle: Bundle) -> None:
+        """Make the lane's sessions those of *bundle*; raise `BundleInvalid` and change nothing in the database."""
+        context = self._context
+        if check_identity(lane.identity, bundle.identity) is Trust.CHANGED:
+            context.events.put(unit, Fact.IDENTITY_CHANGED, context.clock(), lane.peer)
+            for device in lane.devices:
+                context.peers.delete_session(unit, lane.peer, device)
+            lane.devices, lane.registration_ids = {}, {}
+        devices: dict[int, Correspondent] = {}
+        for each in bundle.devices:
+            correspondent = lane.devices.get(each.device) or Correspondent.new()
+            is_same = lane.registration_ids.get(each.device, each.registration_id) in (0, each.registration_id)
+            if not (correspondent.has_session and is_same):
+                correspondent.start(context.own, bundle_of(bundle, each), context.random)
+            devices[each.device] = correspondent
+        for device in lane.devices.keys() - devices.keys():
+            context.peers.delete_session(unit, lane.peer, device)
+        lane.devices = devices
+        lane.registration_ids = {each.device: each.registration_id for each in bundle.devices}
+        lane.identity, lane.devices_version, lane.is_new = bundle.identity, bundle.devices_version, False
+        context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+
+    async def _fail_waiting(self, lane: Lane) -> None:
+        """Report everything that waits as failed: nobody has this number."""
+        context = self._context
+        while lane.waiting and lane.phase is Phase.PREPARING:
+            rows = lane.waiting[:512]
+            unit = Unit()
+            for row in rows:
+                self._statuses.ended(unit, row, lane.peer, context.clock(), RECEIVER_INCAPABLE)
+                context.messages.take(unit, row)
+            if not await self._commit(unit, lane):
+                return
+            gone = set(rows)
+            lane.waiting = [row for row in lane.waiting if row not in gone]
+            self._lanes.count(lane, -len(rows))
+
+    async def _commit(self, unit: Unit, lane: Lane) -> bool:
+        """Commit; tell whether the lane is still the one that the unit was made for."""
+        generation = lane.generation
+        lane.units += 1
+        error: Exception | None = None
+        try:
+            await self._context.database.commit(unit)
+        except CorefastError as raised:
+            log.warning("a unit of waiting messages failed", code=raised.code)
+            error = raised
+        self._lanes.ended(lane, error)
+        if error is not None:
+            self._later(lane)
+            return False
+        self._context.bell.ring()
+        return lane.generation == generation

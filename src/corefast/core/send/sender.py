@@ -1,0 +1,218 @@
+"""Takes messages of the business: checked, encrypted and durable before they are answered.
+
+The hot path: callbacks, no task and no future for a message.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from corefast import metrics
+from corefast.address import canonical_number
+from corefast.core.context import Context
+from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
+from corefast.core.send.idempotency import Claim, Claims
+from corefast.core.send.lane import Entry, Lane, Lanes, Phase
+from corefast.core.send.outbox import Outbox, encode_post
+from corefast.core.send.preparer import Preparer
+from corefast.endpoint.fanout import fan_out
+from corefast.errors import (
+    CorefastError,
+    MessageTooLong,
+    Overloaded,
+    ParameterInvalid,
+    ParameterMissing,
+    RecipientIsSender,
+    TokenInvalid,
+)
+from corefast.limits import MAX_LANE_MESSAGES, MAX_TEXT_CHARACTERS, MAX_WAITING_MESSAGES
+from corefast.logs import get_logger
+from corefast.net.transport import Peer
+from corefast.store.database import Unit
+from corefast.wire.content import Content, Text, encode_content
+from corefast.wire.gateway import Accepted, SendText
+from corefast.wire.messages import Post
+
+log = get_logger()
+
+
+class Order:
+    """A send on its way to an answer."""
+
+    __slots__ = ("peer", "call", "message", "claim", "started")
+
+    def __init__(self, peer: Peer, call: int, message: SendText) -> None:
+        self.peer = peer
+        self.call = call
+        self.message = message
+        self.claim: Claim | None = None
+        self.started = time.perf_counter()
+
+
+class Sender:
+    """Serves `SendText`."""
+
+    def __init__(self, context: Context, lanes: Lanes, outbox: Outbox, preparer: Preparer, claims: Claims) -> None:
+        self._context = context
+        self._lanes = lanes
+        self._outbox = outbox
+        self._preparer = preparer
+        self._claims = claims
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.refusal = ""
+        """Why nothing is accepted; empty while all is well."""
+
+    def accept(self, peer: Peer, call: int, message: SendText) -> None:
+        """Answer *call* with `Accepted` once the message is durable, or fail it."""
+        order = Order(peer, call, message)
+        try:
+            lane = self._lanes.get(self._check(message))
+            if message.idempotency is not None:
+                self._spawn(self._claim(lane, order))
+            else:
+                self._route(lane, order)
+        except Exception as error:
+            self._fail(order, error)
+
+    def _check(self, message: SendText) -> str:
+        """Return the recipient's number; raise what the sender has to change."""
+        if self.refusal:
+            raise Overloaded(self.refusal, retry_after_ms=60_000)
+        if message.account != self._context.number:
+            raise TokenInvalid("this key belongs to another account")
+        if not message.body:
+            raise ParameterMissing("text.body is missing or empty")
+        if len(message.body) > MAX_TEXT_CHARACTERS:
+            raise MessageTooLong(f"text.body has {len(message.body)} characters; the limit is {MAX_TEXT_CHARACTERS}")
+        if message.reply_to:
+            _reply_to(message.reply_to)
+        number = canonical_number(message.to)
+        if number == self._context.number:
+            raise RecipientIsSender("the recipient is this account's own number")
+        if self._lanes.queued >= MAX_WAITING_MESSAGES:
+            raise Overloaded("too many messages wait for the relay", retry_after_ms=5_000)
+        return number
+
+    async def _claim(self, lane: Lane, order: Order) -> None:
+        try:
+            assert order.message.idempotency is not None
+            claim = await self._claims.begin(order.message.idempotency)
+            if isinstance(claim, Accepted):
+                order.peer.answer(order.call, claim)
+                return
+            order.claim = claim
+            self._route(lane, order)
+        except Exception as error:
+            self._fail(order, error)
+
+    def _route(self, lane: Lane, order: Order) -> None:
+        if lane.queued >= MAX_LANE_MESSAGES:
+            raise Overloaded("too many messages wait for this recipient", retry_after_ms=5_000)
+        if not lane.is_loaded:
+            self._lanes.when_loaded(lane, partial(self._resume, lane, order))
+            return
+        try:
+            if lane.phase is Phase.HOT:
+                self._send(lane, order)
+            else:
+                self._store(lane, order)
+        except Exception:
+            self._lanes.spoil(lane)  # nothing was queued, but the sessions may have moved
+            raise
+
+    def _resume(self, lane: Lane, order: Order, error: Exception | None) -> None:
+        try:
+            if error is not None:
+                raise error
+            self._route(lane, order)
+        except Exception as raised:
+            self._fail(order, raised)
+
+    def _send(self, lane: Lane, order: Order) -> None:
+        """Encrypt, and store the message with its ciphertext and the sessions that made it."""
+        context = self._context
+        at_ms = context.clock()
+        row = context.next_message.take()
+        message_id = context.ids.message_id(row)
+        plaintext = _plaintext(message_id, at_ms, order.message)
+        post = Post(message_id, lane.number, lane.devices_version, fan_out(plaintext, lane.devices, context.random))
+        unit = Unit()
+        context.messages.put(unit, row, lane.peer, at_ms, plaintext, encode_post(post))
+        context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
+        if order.claim is not None:
+            self._claims.put(unit, order.claim, row, lane.peer, at_ms)
+        entry = Entry(row, lane, post, at_ms)
+        context.database.commit_then(unit, partial(self._sent, order, entry))
+        lane.units += 1
+        self._lanes.count(lane, 1)
+
+    def _sent(self, order: Order, entry: Entry, error: Exception | None) -> None:
+        self._lanes.ended(entry.lane, error)
+        if error is not None:
+            self._lanes.count(entry.lane, -1)
+            self._fail(order, error)
+            return
+        self._answer(order, entry.post.id, entry.lane)
+        self._outbox.add(entry)
+
+    def _store(self, lane: Lane, order: Order) -> None:
+        """Store the message alone; the ciphertext follows when there is a session."""
+        context = self._context
+        at_ms = context.clock()
+        row = context.next_message.take()
+        message_id = context.ids.message_id(row)
+        unit = Unit()
+        if lane.is_new:
+            context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+            lane.is_new = False
+        context.messages.put(unit, row, lane.peer, at_ms, _plaintext(message_id, at_ms, order.message), None)
+        if order.claim is not None:
+            self._claims.put(unit, order.claim, row, lane.peer, at_ms)
+        context.database.commit_then(unit, partial(self._stored, order, lane, row))
+        lane.units += 1
+        lane.storing += 1
+        self._lanes.count(lane, 1)
+
+    def _stored(self, order: Order, lane: Lane, row: int, error: Exception | None) -> None:
+        if error is not None:
+            self._lanes.count(lane, -1)
+            self._fail(order, error)
+        else:
+            lane.put_back(row)
+            self._answer(order, self._context.ids.message_id(row), lane)
+        lane.stored()
+        self._lanes.ended(lane, error)
+        self._preparer.wake(lane)
+
+    def _answer(self, order: Order, message_id: bytes, lane: Lane) -> None:
+        if order.claim is not None:
+            self._claims.end(order.claim)
+        order.peer.answer(order.call, Accepted(outbound_id(message_id), lane.number))
+        metrics.core_accepted.inc()
+        metrics.core_accept_seconds.observe(time.perf_counter() - order.started)
+
+    def _fail(self, order: Order, error: Exception) -> None:
+        if order.claim is not None:
+            self._claims.end(order.claim)
+        if not isinstance(error, CorefastError):
+            log.error("a message could not be accepted", exc_info=error)
+        order.peer.fail(order.call, error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _plaintext(message_id: bytes, at_ms: int, message: SendText) -> bytes:
+    reply_to = _reply_to(message.reply_to) if message.reply_to else None
+    return encode_content(Content(message_id, at_ms, Text(message.body, message.preview_url), "", reply_to))
+
+
+def _reply_to(text: str) -> bytes:
+    quoted = parse_outbound(text) or parse_inbound(text)
+    if quoted is None:
+        raise ParameterInvalid("context.message_id is not the id of a message")
+    return quoted

@@ -1,0 +1,62 @@
+"""The states of a message: each is stored and told once, in order, and none goes back."""
+
+from corefast import metrics
+from corefast.core.context import Context
+from corefast.core.store.events import Fact
+from corefast.store.database import Unit
+from corefast.wire.gateway import Failure, State
+
+RECEIVER_INCAPABLE = 1026
+EXPIRED = 410
+USER_CHANGED = 480
+
+FAILURES = {
+    RECEIVER_INCAPABLE: Failure(
+        RECEIVER_INCAPABLE, "Receiver incapable", "Nobody is registered at the relay under the recipient's number."
+    ),
+    EXPIRED: Failure(EXPIRED, "Message expired", "No device of the recipient took the message in time."),
+    USER_CHANGED: Failure(
+        USER_CHANGED,
+        "User potentially changed",
+        "The recipient's number was registered anew before its device took the message.",
+    ),
+}
+"""Every reason for a failure, by its webhook code; a message's row holds only the code."""
+
+
+_COUNTED = {state: metrics.core_states.labels(state) for state in State}
+
+
+class Statuses:
+    """Adds what a message has reached to a unit; the SQL leaves out what was stored before, so repeats are harmless."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def sent(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
+        self._context.events.put_state(unit, Fact.SENT, at_ms, peer, row)
+        self._context.messages.advance(unit, row, peer, (at_ms, None, None))
+        _COUNTED[State.SENT].inc()
+
+    def delivered(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
+        """Store delivered, and sent before it where that is missing."""
+        events = self._context.events
+        events.put_state(unit, Fact.SENT, at_ms, peer, row)
+        events.put_state(unit, Fact.DELIVERED, at_ms, peer, row)
+        self._context.messages.advance(unit, row, peer, (at_ms, at_ms, None))
+        _COUNTED[State.DELIVERED].inc()
+
+    def read(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
+        """Store read, and what is missing before it; nothing where the message went to another peer."""
+        events = self._context.events
+        for fact in (Fact.SENT, Fact.DELIVERED, Fact.READ):
+            events.put_state(unit, fact, at_ms, peer, row)
+        self._context.messages.advance(unit, row, peer, (at_ms, at_ms, at_ms))
+        _COUNTED[State.READ].inc()
+
+    def ended(self, unit: Unit, row: int, peer: int, at_ms: int, code: int) -> None:
+        """Store that the message will not be delivered, and why; nothing where it was."""
+        fact = Fact.EXPIRED if code == EXPIRED else Fact.FAILED
+        self._context.events.put_state(unit, fact, at_ms, peer, row)
+        self._context.messages.end(unit, row, peer, at_ms, code)
+        _COUNTED[State.EXPIRED if code == EXPIRED else State.FAILED].inc()

@@ -1,0 +1,52 @@
+"""API keys: digests of what the clients hold."""
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+from corefast.wire.gateway import Scope
+
+
+class ApiKeyRow(msgspec.Struct, frozen=True):
+    """One key; *digest* is the SHA-256 of the 256-bit secret, which is kept nowhere."""
+
+    id: str
+    digest: bytes
+    name: str
+    scopes: tuple[Scope, ...]
+    made_ms: int
+
+
+class ApiKeyStore:
+    """Keeps the keys; names are sealed."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    _PUT = Statement("INSERT INTO api_key (id, account, digest, name, scopes, made_ms) VALUES (?, ?, ?, ?, ?, ?)")
+
+    def put(self, unit: Unit, row: ApiKeyRow) -> None:
+        name = self._vault.seal("api_key", row.id.encode(), row.name.encode())
+        unit.add(self._PUT, row.id, ACCOUNT, row.digest, name, " ".join(row.scopes), row.made_ms)
+
+    _DELETE = Statement("DELETE FROM api_key WHERE id = ?")
+
+    def delete(self, unit: Unit, key_id: str) -> None:
+        unit.add(self._DELETE, key_id, rows=1)
+
+    _LOAD = Statement("SELECT id, digest, name, scopes, made_ms FROM api_key WHERE account = ? ORDER BY made_ms, id")
+
+    async def load(self) -> list[ApiKeyRow]:
+        rows = await self._database.fetch(self._LOAD, ACCOUNT)
+        return [
+            ApiKeyRow(
+                key_id,
+                digest,
+                self._vault.open("api_key", key_id.encode(), name).decode(),
+                tuple(Scope(scope) for scope in scopes.split()),
+                made_ms,
+            )
+            for key_id, digest, name, scopes, made_ms in rows
+        ]

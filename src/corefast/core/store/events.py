@@ -1,0 +1,124 @@
+"""The feed's rows: one fact each, numbered within the shard."""
+
+from enum import IntEnum
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+
+class Fact(IntEnum):
+    """The kinds of events as stored."""
+
+    MESSAGE = 1
+    SENT = 2
+    DELIVERED = 3
+    READ = 4
+    FAILED = 5
+    EXPIRED = 6
+    UNREADABLE = 7
+    IDENTITY_CHANGED = 8
+    SUPERSEDED = 9
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event with what it refers to; *plaintext* only for `MESSAGE`, *failure* only for `FAILED` and `EXPIRED`."""
+
+    position: int
+    kind: Fact
+    at_ms: int
+    peer: int
+    ref: int
+    number: str
+    remote_id: bytes | None
+    plaintext: bytes | None
+    failure: int | None
+
+
+class EventStore:
+    """Appends, reads and sweeps events. Positions are given here and commit in their order; gaps are harmless."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self.last = 0
+        """The last position given, committed or not."""
+
+    _PUT = Statement("INSERT INTO event (id, account, kind, at_ms, peer, ref) VALUES (?, ?, ?, ?, ?, ?)")
+
+    def put(self, unit: Unit, kind: Fact, at_ms: int, peer: int = 0, ref: int = 0) -> None:
+        self.last = position = self.last + 1
+        unit.add(self._PUT, position, ACCOUNT, int(kind), at_ms, peer, ref)
+
+    _SELECT = "INSERT INTO event (id, account, kind, at_ms, peer, ref) SELECT ?, account, ?, ?, peer, id FROM message"
+    _OPEN = " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND "
+    _PUT_STATE = {
+        Fact.SENT: Statement(_SELECT + _OPEN + "sent_ms IS NULL"),
+        Fact.DELIVERED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
+        Fact.READ: Statement(_SELECT + _OPEN + "read_ms IS NULL"),
+        Fact.FAILED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
+        Fact.EXPIRED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
+    }
+
+    def put_state(self, unit: Unit, kind: Fact, at_ms: int, peer: int, message: int) -> None:
+        """Add the event of a state, unless the message has reached it before or its end; so each comes once."""
+        self.last = position = self.last + 1
+        unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, message, peer)
+
+    _LOAD = Statement(
+        "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure"
+        " FROM event e LEFT JOIN peer p ON p.id = e.peer"
+        " LEFT JOIN inbound i ON e.kind IN (1, 7) AND i.id = e.ref"
+        " LEFT JOIN message m ON e.kind IN (5, 6) AND m.id = e.ref"
+        " WHERE e.id > ? ORDER BY e.id LIMIT ?"
+    )
+
+    async def load(self, after: int, limit: int) -> list[EventRow]:
+        """Return the committed events behind *after*, in order."""
+        return [self._row(row) for row in await self._database.fetch(self._LOAD, after, limit)]
+
+    def _row(self, row: tuple[int, int, int, int, int, str, bytes | None, bytes | None, int | None]) -> EventRow:
+        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure = row
+        plaintext = None
+        if sealed is not None and kind == Fact.MESSAGE:
+            plaintext = self._vault.open("inbound", ref.to_bytes(8, "big"), sealed)
+        return EventRow(position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure)
+
+    _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")
+    _LAST = Statement("SELECT max(id) FROM event WHERE account = ?")
+
+    async def first_id(self) -> int:
+        """Return the oldest position kept, 0 when there is none."""
+        return (await self._database.fetch(self._FIRST, ACCOUNT))[0][0] or 0
+
+    async def last_id(self) -> int:
+        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+
+    _OLD = Statement("SELECT max(id) FROM event WHERE account = ? AND at_ms < ? AND id <= ?")
+    _BEYOND = Statement("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?")
+
+    async def expired(self, before_ms: int, up_to: int, keep: int) -> int:
+        """Return the last position, at most *up_to*, of events older than *before_ms* or beyond the newest *keep*."""
+        old = (await self._database.fetch(self._OLD, ACCOUNT, before_ms, up_to))[0][0] or 0
+        beyond = await self._database.fetch(self._BEYOND, keep)
+        return min(max(old, beyond[0][0] if beyond else 0), up_to)
+
+    _COUNT = Statement("SELECT count(*) FROM event WHERE id > ?")
+
+    async def count(self, after: int = 0) -> int:
+        return int((await self._database.fetch(self._COUNT, after))[0][0])
+
+    _NTH = Statement("SELECT id FROM event ORDER BY id LIMIT 1 OFFSET ?")
+
+    async def nth(self, offset: int) -> int:
+        """Return the position of the event behind *offset* older ones, 0 when there are fewer."""
+        rows = await self._database.fetch(self._NTH, offset)
+        return int(rows[0][0]) if rows else 0
+
+    _DELETE = Statement("DELETE FROM event WHERE id <= ? AND id NOT IN (SELECT id FROM delivery)")
+
+    def delete(self, unit: Unit, up_to: int) -> None:
+        """Drop events up to that position; those with a failed delivery stay until that ends."""
+        unit.add(self._DELETE, up_to)

@@ -1,0 +1,44 @@
+"""Which message an idempotency key stands for."""
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.store.database import Database, Statement, Unit
+
+
+class IdempotencyRow(msgspec.Struct, frozen=True):
+    """An accepted request: what was asked, and the message that came of it."""
+
+    fingerprint: bytes
+    message: int
+    number: str
+
+
+class IdempotencyStore:
+    """Rows by digest of scope and key; neither is stored in clear."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    _PUT = Statement(
+        "INSERT INTO idempotency (digest, account, fingerprint, message, peer, made_ms) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (digest) DO UPDATE SET fingerprint = excluded.fingerprint, message = excluded.message,"
+        " peer = excluded.peer, made_ms = excluded.made_ms"
+    )
+
+    def put(self, unit: Unit, digest: bytes, fingerprint: bytes, message: int, peer: int, made_ms: int) -> None:
+        unit.add(self._PUT, digest, ACCOUNT, fingerprint, message, peer, made_ms)
+
+    _LOAD = Statement(
+        "SELECT i.fingerprint, i.message, p.number FROM idempotency i JOIN peer p ON p.id = i.peer"
+        " WHERE i.digest = ? AND i.made_ms >= ?"
+    )
+
+    async def load(self, digest: bytes, since_ms: int) -> IdempotencyRow | None:
+        rows = await self._database.fetch(self._LOAD, digest, since_ms)
+        return IdempotencyRow(*rows[0]) if rows else None
+
+    _SWEEP = Statement("DELETE FROM idempotency WHERE made_ms < ?")
+
+    def sweep(self, unit: Unit, before_ms: int) -> None:
+        unit.add(self._SWEEP, before_ms)

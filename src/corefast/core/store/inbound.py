@@ -1,0 +1,97 @@
+"""Messages from peers, and the ids that were seen."""
+
+from enum import IntEnum
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+_ASKED = 32
+"""Ids looked up by one statement; SQLite's own cost is the same for any number of them."""
+
+
+class InboundKind(IntEnum):
+    """What an inbound item turned out to be."""
+
+    TEXT = 1
+    READ = 2
+    UNREADABLE = 3
+
+
+class InboundRow(msgspec.Struct, frozen=True):
+    """A message from a peer; *plaintext* is None where it could not be read."""
+
+    remote_id: bytes
+    number: str
+    at_ms: int
+    plaintext: bytes | None
+
+
+class InboundStore:
+    """What peers sent; bodies are sealed. A row without a body remembers that an id was seen."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    _PUT = Statement(
+        "INSERT INTO inbound (id, account, peer, kind, at_ms, remote_id, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    )
+
+    def put(self, unit: Unit, row: int, peer: int, kind: InboundKind, item: tuple[bytes, int, bytes | None]) -> None:
+        """Add an *item*: its id, the relay's time, the plaintext."""
+        remote_id, at_ms, plaintext = item
+        sealed = None if plaintext is None else self.seal(row, plaintext)
+        unit.add(self._PUT, row, ACCOUNT, peer, int(kind), at_ms, remote_id, sealed)
+
+    _KNOWN = Statement(
+        "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer WHERE i.remote_id IN (?"
+        + ", ?" * (_ASKED - 1)
+        + ")"
+    )
+
+    async def known(self, remote_ids: list[bytes]) -> set[tuple[str, bytes]]:
+        """Return which of these ids were stored before, with the number of their sender."""
+        found: set[tuple[str, bytes]] = set()
+        for start in range(0, len(remote_ids), _ASKED):
+            asked = remote_ids[start : start + _ASKED]
+            asked += asked[:1] * (_ASKED - len(asked))
+            rows = await self._database.fetch(self._KNOWN, *asked)
+            found.update((number, remote_id) for remote_id, number in rows)
+        return found
+
+    _LOAD = Statement(
+        "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed FROM inbound i JOIN peer p ON p.id = i.peer"
+        " WHERE i.remote_id = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
+    )
+
+    async def load(self, remote_id: bytes) -> InboundRow | None:
+        """Return the first message with this id."""
+        rows = await self._database.fetch(self._LOAD, remote_id)
+        if not rows:
+            return None
+        row, remote_id, number, at_ms, sealed = rows[0]
+        return InboundRow(remote_id, number, at_ms, None if sealed is None else self.open(row, sealed))
+
+    _OLD = Statement("SELECT id FROM inbound WHERE kind = 2 AND at_ms < ? LIMIT 1000")
+    _DELETE = Statement("DELETE FROM inbound WHERE id = ?")
+
+    async def sweep(self, unit: Unit, before_ms: int) -> int:
+        """Forget read marks that the relay cannot repeat any more; return how many of at most 1,000."""
+        rows = await self._database.fetch(self._OLD, before_ms)
+        for (row,) in rows:
+            unit.add(self._DELETE, row)
+        return len(rows)
+
+    _LAST = Statement("SELECT max(id) FROM inbound WHERE account = ?")
+
+    async def last_id(self) -> int:
+        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+
+    def seal(self, row: int, plaintext: bytes) -> bytes:
+        return self._vault.seal("inbound", row.to_bytes(8, "big"), plaintext)
+
+    def open(self, row: int, sealed: bytes) -> bytes:
+        return self._vault.open("inbound", row.to_bytes(8, "big"), sealed)

@@ -1,0 +1,107 @@
+"""The account row and our own private keys, all sealed."""
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.endpoint.stock import KeyKind, KeyRecord, StockChange
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+PHASE_NEW, PHASE_REGISTERED, PHASE_SUPERSEDED = 0, 1, 2
+
+
+class AccountRow(msgspec.Struct):
+    """What the account row holds; all but *number* and *phase* is secret."""
+
+    number: str
+    phase: int
+    own_keys: bytes
+    link_key: bytes
+    id_key: bytes
+    token: bytes = b""
+    next_token: bytes = b""
+
+
+class KeyStore:
+    """Loads and saves the account's secrets."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def _seal(self, column: str, value: bytes) -> bytes:
+        return self._vault.seal("account", column.encode(), value)
+
+    def _open(self, column: str, sealed: bytes) -> bytes:
+        return self._vault.open("account", column.encode(), sealed)
+
+    _LOAD = Statement(
+        "SELECT number, phase, own_keys, link_key, id_key, token, next_token FROM account WHERE account = ?"
+    )
+
+    async def load(self) -> AccountRow | None:
+        """Return the account, None before the first start; raise `SealBroken` under another master key."""
+        rows = await self._database.fetch(self._LOAD, ACCOUNT)
+        if not rows:
+            return None
+        number, phase, *sealed = rows[0]
+        columns = ("own_keys", "link_key", "id_key", "token", "next_token")
+        return AccountRow(number, phase, *(self._open(c, s) for c, s in zip(columns, sealed, strict=True)))
+
+    _CREATE = Statement(
+        "INSERT INTO account (account, number, phase, own_keys, link_key, id_key, token, next_token)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+
+    def create(self, unit: Unit, row: AccountRow) -> None:
+        secrets = {c: getattr(row, c) for c in ("own_keys", "link_key", "id_key", "token", "next_token")}
+        sealed = [self._seal(column, value) for column, value in secrets.items()]
+        unit.add(self._CREATE, ACCOUNT, row.number, row.phase, *sealed)
+
+    _PHASE = Statement("UPDATE account SET phase = ? WHERE account = ?")
+
+    def save_phase(self, unit: Unit, phase: int) -> None:
+        unit.add(self._PHASE, phase, ACCOUNT, rows=1)
+
+    _TOKENS = Statement("UPDATE account SET token = ?, next_token = ? WHERE account = ?")
+
+    def save_tokens(self, unit: Unit, token: bytes, next_token: bytes) -> None:
+        """Store the token that the relay knows and the one that it is about to know."""
+        unit.add(self._TOKENS, self._seal("token", token), self._seal("next_token", next_token), ACCOUNT, rows=1)
+
+    _OWN_KEYS = Statement("UPDATE account SET own_keys = ? WHERE account = ?")
+    _PUT = Statement("INSERT INTO own_prekey (account, kind, id, made_ms, sealed) VALUES (?, ?, ?, ?, ?)")
+
+    def put_change(self, unit: Unit, change: StockChange) -> None:
+        """Store new private prekeys, and drop those that are too old."""
+        unit.add(self._OWN_KEYS, self._seal("own_keys", change.account), ACCOUNT, rows=1)
+        for record in change.made:
+            sealed = self._vault.seal("own_prekey", _prekey(record.kind, record.id), record.private)
+            unit.add(self._PUT, ACCOUNT, int(record.kind), record.id, record.made_ms, sealed)
+        for kind, key_id in change.dropped:
+            unit.add(self._DELETE, ACCOUNT, int(kind), key_id)
+
+    _DELETE = Statement("DELETE FROM own_prekey WHERE account = ? AND kind = ? AND id = ?")
+
+    def take(self, unit: Unit, kind: KeyKind, key_id: int) -> None:
+        """Consume a one-time prekey: the commit fails unless it was still there."""
+        unit.add(self._DELETE, ACCOUNT, int(kind), key_id, rows=1)
+
+    _DELETE_KIND = Statement("DELETE FROM own_prekey WHERE account = ? AND kind IN (?, ?)")
+
+    def drop_one_time(self, unit: Unit) -> None:
+        """Drop every one-time prekey."""
+        unit.add(self._DELETE_KIND, ACCOUNT, int(KeyKind.ONE_TIME), int(KeyKind.ONE_TIME_KEM))
+
+    _PREKEYS = Statement("SELECT kind, id, made_ms, sealed FROM own_prekey WHERE account = ?")
+
+    async def load_prekeys(self) -> list[KeyRecord]:
+        rows = await self._database.fetch(self._PREKEYS, ACCOUNT)
+        return [
+            KeyRecord(KeyKind(kind), key_id, made_ms, self._vault.open("own_prekey", _prekey(kind, key_id), sealed))
+            for kind, key_id, made_ms, sealed in rows
+        ]
+
+
+def _prekey(kind: int, key_id: int) -> bytes:
+    return kind.to_bytes(1, "big") + key_id.to_bytes(4, "big")

@@ -1,0 +1,62 @@
+"""Who owns a shard: the fence that every transaction of a core begins with."""
+
+from corefast.store.database import Database, Op, Statement, Unit
+
+ACCOUNT = 1
+"""The row of the one account that a database holds."""
+
+ADOPTED_IDS = 1 << 32
+"""How far ids jump when a restored copy goes on: beyond whatever the original may have used since the backup."""
+
+
+class Lease:
+    """One shard, owned by this process until a later one takes it.
+
+    `commit_seq` is the number of the last commit: what posts name, so that the relay knows an older copy.
+    """
+
+    def __init__(self, database: Database, shard: int) -> None:
+        self._database = database
+        self.shard = shard
+        self.epoch = 0
+        self.commit_seq = 0
+        self.message_floor = 0
+        self.event_floor = 0
+
+    _TAKE = Statement(
+        "INSERT INTO lease (account, shard, epoch, commit_seq, message_floor, event_floor) VALUES (?, ?, 1, 0, ?, ?)"
+        " ON CONFLICT (account, shard) DO UPDATE SET epoch = epoch + 1"
+        " RETURNING epoch, commit_seq, message_floor, event_floor"
+    )
+
+    async def take(self) -> None:
+        """Move the epoch up; from here on every commit is fenced."""
+        floor = self.shard << 48
+        unit = Unit()
+        unit.add(self._TAKE, ACCOUNT, self.shard, floor, floor)
+        [[row]] = await self._database.commit(unit)
+        self.epoch, self.commit_seq, self.message_floor, self.event_floor = row
+        self._database.set_prelude(self._prelude)
+        self._database.on_batch(self._count)
+
+    _FENCE = Statement("UPDATE lease SET commit_seq = commit_seq + 1 WHERE account = ? AND shard = ? AND epoch = ?")
+
+    def _prelude(self) -> list[Op]:
+        return [(self._FENCE, (ACCOUNT, self.shard, self.epoch), 1)]
+
+    def _count(self, units: int, seconds: float) -> None:
+        self.commit_seq += 1
+
+    _HELD = Statement("SELECT 1 FROM lease WHERE account = ? AND shard = ? AND epoch = ?")
+
+    async def is_held(self) -> bool:
+        """Tell whether no later process has taken the shard."""
+        return bool(await self._database.fetch(self._HELD, ACCOUNT, self.shard, self.epoch))
+
+    _RAISE = Statement("UPDATE lease SET message_floor = ?, event_floor = ? WHERE account = ? AND shard = ?")
+
+    def raise_floors(self, unit: Unit, message_id: int, position: int) -> None:
+        """Let ids go on far above the last ones used."""
+        self.message_floor = message_id + ADOPTED_IDS
+        self.event_floor = position + ADOPTED_IDS
+        unit.add(self._RAISE, self.message_floor, self.event_floor, ACCOUNT, self.shard, rows=1)

@@ -1,0 +1,140 @@
+"""Outbound messages, their states, and the outbox of those that have no result from the relay."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from corefast.core.store.lease import ACCOUNT
+from corefast.endpoint.vault import Vault
+from corefast.store.database import Database, Statement, Unit
+
+
+class MessageRow(msgspec.Struct, frozen=True):
+    """An outbound message with the times of its states, None where one was not reached."""
+
+    id: int
+    number: str
+    accepted_ms: int
+    sent_ms: int | None
+    delivered_ms: int | None
+    read_ms: int | None
+    ended_ms: int | None
+    failure: int | None
+    plaintext: bytes
+
+
+class PostRow(NamedTuple):
+    """A ciphertext without a result."""
+
+    message: int
+    peer: int
+    number: str
+    post: bytes
+
+
+class WaitingRow(NamedTuple):
+    """A message without a result; *is_bare* where there is no ciphertext either."""
+
+    message: int
+    peer: int
+    number: str
+    is_bare: int
+
+
+class MessageStore:
+    """Outbound messages; bodies are sealed."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, sealed) VALUES (?, ?, ?, ?, ?)")
+    _PUT_OUTBOX = Statement("INSERT INTO outbox (id, account, peer, post) VALUES (?, ?, ?, ?)")
+
+    def put(self, unit: Unit, message: int, peer: int, at_ms: int, plaintext: bytes, post: bytes | None) -> None:
+        """Add an accepted message; *post* is its ciphertext for the relay, if there is one already."""
+        sealed = self._vault.seal("message", message.to_bytes(8, "big"), plaintext)
+        unit.add(self._PUT, message, ACCOUNT, peer, at_ms, sealed)
+        unit.add(self._PUT_OUTBOX, message, ACCOUNT, peer, post)
+
+    _PUT_POST = Statement("UPDATE outbox SET post = ? WHERE id = ?")
+
+    def put_post(self, unit: Unit, message: int, post: bytes) -> None:
+        """Store the ciphertext of a message that waited for a session."""
+        unit.add(self._PUT_POST, post, message, rows=1)
+
+    _TAKE = Statement("DELETE FROM outbox WHERE id = ?")
+
+    def take(self, unit: Unit, message: int) -> None:
+        """Drop the ciphertext: the relay has answered for it."""
+        unit.add(self._TAKE, message)
+
+    _DROP_POSTS = Statement("UPDATE outbox SET post = NULL WHERE account = ?")
+
+    def drop_posts(self, unit: Unit) -> None:
+        """Drop every ciphertext; the messages stay and wait for new sessions."""
+        unit.add(self._DROP_POSTS, ACCOUNT)
+
+    _ADVANCE = Statement(
+        "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?),"
+        " read_ms = coalesce(read_ms, ?) WHERE id = ? AND peer = ? AND ended_ms IS NULL"
+    )
+
+    def advance(self, unit: Unit, message: int, peer: int, times: tuple[int | None, int | None, int | None]) -> None:
+        """Store the *times* of sent, delivered and read that are not stored yet, unless the message has failed."""
+        unit.add(self._ADVANCE, *times, message, peer)
+
+    _END = Statement(
+        "UPDATE message SET ended_ms = ?, failure = ?"
+        " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND delivered_ms IS NULL"
+    )
+
+    def end(self, unit: Unit, message: int, peer: int, at_ms: int, failure: int) -> None:
+        """Store that an undelivered message has failed."""
+        unit.add(self._END, at_ms, failure, message, peer)
+
+    _LOAD = Statement(
+        "SELECT m.id, p.number, m.accepted_ms, m.sent_ms, m.delivered_ms, m.read_ms, m.ended_ms, m.failure, m.sealed"
+        " FROM message m JOIN peer p ON p.id = m.peer WHERE m.id = ?"
+    )
+
+    async def load(self, message: int) -> MessageRow | None:
+        rows = await self._database.fetch(self._LOAD, message)
+        return None if not rows else _message(rows[0], self._open(message, rows[0][-1]))
+
+    _BODIES = Statement("SELECT id, sealed FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id")
+
+    async def load_bodies(self, messages: list[int]) -> list[tuple[int, bytes]]:
+        """Return the plaintexts of these messages, in order."""
+        rows = await self._database.fetch(self._BODIES, msgspec.json.encode(messages).decode())
+        return [(message, self._open(message, sealed)) for message, sealed in rows]
+
+    _POSTS = Statement(
+        "SELECT o.id, o.peer, p.number, o.post FROM outbox o JOIN peer p ON p.id = o.peer"
+        " WHERE o.id > ? AND o.post IS NOT NULL ORDER BY o.id LIMIT ?"
+    )
+
+    async def load_posts(self, after: int, limit: int) -> list[PostRow]:
+        """Return the next ciphertexts without a result."""
+        return [PostRow(*row) for row in await self._database.fetch(self._POSTS, after, limit)]
+
+    _WAITING = Statement(
+        "SELECT o.id, o.peer, p.number, o.post IS NULL FROM outbox o JOIN peer p ON p.id = o.peer"
+        " WHERE o.account = ? ORDER BY o.id"
+    )
+
+    async def load_waiting(self) -> list[WaitingRow]:
+        """Return every message without a result."""
+        return [WaitingRow(*row) for row in await self._database.fetch(self._WAITING, ACCOUNT)]
+
+    _LAST = Statement("SELECT max(id) FROM message WHERE account = ?")
+
+    async def last_id(self) -> int:
+        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+
+    def _open(self, message: int, sealed: bytes) -> bytes:
+        return self._vault.open("message", message.to_bytes(8, "big"), sealed)
+
+
+def _message(row: tuple[Any, ...], plaintext: bytes) -> MessageRow:
+    return MessageRow(*row[:-1], plaintext)  # type: ignore[call-arg]
