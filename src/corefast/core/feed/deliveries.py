@@ -17,7 +17,7 @@ from corefast.errors import CorefastError
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.logs import get_logger
 from corefast.store.database import Unit
-from corefast.wire.gateway import Deliveries, Delivery, Outcome, State, Webhook
+from corefast.wire.gateway import Deliveries, Delivery, Outcome, SetWebhook, State, Webhook
 
 log = get_logger()
 
@@ -25,7 +25,7 @@ WINDOW = 2_000
 """Events behind the cursor that are kept in memory."""
 
 _PAGE = 500
-_NO_WEBHOOK = Webhook("", "", ())
+_NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
 _STATES = {
     Fact.SENT: (State.SENT,),
     Fact.DELIVERED: (State.DELIVERED,),
