@@ -90,6 +90,7 @@ def test_a_signal_message_without_a_required_field_is_malformed(missing):
         b"\x0f\x00",  # a wire type that does not exist
         b"\x10" + b"\xff" * 10 + b"\x01",  # eleven bytes of varint
         b"\x10" + b"\xff" * 9 + b"\x02",  # 65 bits
+        b"\x22\x01",  # one byte of what belongs to the MAC
         b"\x22\xff\xff\xff\xff\x0f",  # a length beyond the end
         b"\x22" + b"\xff" * 9 + b"\x01",  # a length of 2^64 - 1
         b"\xff" * 10 + b"\x01",  # a tag beyond 32 bits

@@ -182,6 +182,16 @@ def test_two_gaps_share_the_kept_keys():
     refused(theirs, messages[0], MessageReplayed)
 
 
+def test_the_oldest_keys_of_an_earlier_gap_give_way_first():
+    ours, theirs = session_pair()
+    messages = [write(ours, b"x") for _ in range(MAX_SKIPPED_KEYS + 12)]
+    read(theirs, messages[MAX_SKIPPED_KEYS - 10])
+    read(theirs, messages[MAX_SKIPPED_KEYS + 11])
+    # 1,990 and 20 seeds were skipped, ten more than are kept.
+    refused(theirs, messages[9], MessageReplayed)
+    assert read(theirs, messages[10]) == b"x"
+
+
 @settings(max_examples=25)
 @given(st.data())
 def test_any_talk_over_a_bad_network_is_read_once_each(data):
@@ -239,6 +249,14 @@ def test_a_new_ratchet_key_of_low_order_is_refused():
     ratchet_key = SignalMessage.parse(message).ratchet_key
     pass_on(theirs, ours, b"turn")
     refused(theirs, message.replace(ratchet_key, b"\x05" + bytes(32)), KeyAgreementFailed)
+
+
+def test_a_new_ratchet_key_before_we_made_one_of_ours_is_refused_unused():
+    ours, theirs = session_pair()
+    message = write(theirs, b"hello")
+    read(ours, message)
+    ratchet_key = SignalMessage.parse(message).ratchet_key
+    refused(ours, message.replace(ratchet_key, b"\x05" + bytes(32)), MessageMacInvalid)
 
 
 def test_a_counter_at_the_end_of_a_chain_is_refused():
@@ -366,6 +384,20 @@ def test_a_cut_or_longer_snapshot_is_refused():
             Session.restore(snapshot[:size])
     with raises(SnapshotInvalid):
         Session.restore(snapshot + b"\0")
+
+
+def test_a_snapshot_with_skipped_keys_out_of_order_is_refused():
+    ours, theirs = session_pair()
+    messages = [write(ours, b"x") for _ in range(3)]
+    reached = SignalMessage.parse(messages[2]).counter + 1
+    read(theirs, messages[2])
+    snapshot = theirs.snapshot()
+    assert snapshot[-36:-32] == (reached - 2).to_bytes(4, "big")
+    for place, index in ((-36, reached - 3), (-36, reached), (-72, reached - 2), (-72, reached + 5)):
+        broken = bytearray(snapshot)
+        broken[len(snapshot) + place : len(snapshot) + place + 4] = index.to_bytes(4, "big")
+        with raises(SnapshotInvalid):
+            Session.restore(bytes(broken))
 
 
 @given(st.binary(max_size=900))

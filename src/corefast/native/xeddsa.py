@@ -43,13 +43,14 @@ def sign(private: bytes, message: bytes, random: bytes) -> bytes:
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
-    """Raise SignatureInvalid unless *signature* was made over *message* by the holder of X25519 key *public*."""
+    """Raise SignatureInvalid unless *signature* was made over *message* by the holder of X25519 key *public*.
+
+    libsodium also refuses a scalar beyond the group order and points of low order.
+    """
     if len(signature) != SIGNATURE_SIZE:
         raise SignatureInvalid("a signature has 64 bytes")
     sign_bit = signature[63] & SIGN_BIT
     plain = signature[:63] + bytes([signature[63] ^ sign_bit])
-    if plain[63] & 0xE0:
-        raise SignatureInvalid("the signature is out of range")
     try:
         edwards = _edwards(public, sign_bit)
         crypto_sign_open(plain + message, edwards)
