@@ -1,0 +1,220 @@
+"""A relay in memory that does as it is told, and phones that it knows."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from corefast.address import Address
+from corefast.endpoint.cipher import Correspondent
+from corefast.endpoint.fanout import bundle_of
+from corefast.endpoint.stock import OwnKeys
+from corefast.errors import CorefastError, NumberUnknown
+from corefast.link.secure import responder_ik
+from corefast.native.curve import public_from_private
+from corefast.net.calls import Dispatcher
+from corefast.net.client import format_relay_url
+from corefast.net.server import serve
+from corefast.net.transport import Peer
+from corefast.protocol.message import PreKeySignalMessage, SignalMessage
+from corefast.wire.codec import relay_codec
+from corefast.wire.content import Body, Content, Text, decode_content, encode_content
+from corefast.wire.messages import (
+    Ack,
+    Attach,
+    Attached,
+    Bundle,
+    Deliver,
+    DeviceBundle,
+    FetchBundle,
+    Item,
+    Kind,
+    Part,
+    Post,
+    PostBatch,
+    PostResult,
+    PostResults,
+    PostState,
+    PreKeyCount,
+    PutPreKeys,
+    Register,
+    Registered,
+)
+
+
+NOW_MS = 1_900_000_000_000
+
+
+class Phone:
+    """One device of a number, with its own keys and one session."""
+
+    def __init__(self, number: str, device: int = 1, like: "Phone | None" = None) -> None:
+        self.address = Address(number, device)
+        self.own = OwnKeys.new(os.urandom)
+        if like is not None:
+            self.own.identity = like.own.identity
+        self.upload = self.own.make_upload(os.urandom, 0).upload
+        self.business = Correspondent.new()
+
+    @property
+    def number(self) -> str:
+        return self.address.id
+
+    def bundle(self) -> DeviceBundle:
+        upload = self.upload
+        kem = upload.one_time_kem.pop() if upload.one_time_kem else upload.last_resort
+        one_time = upload.one_time.pop() if upload.one_time else None
+        return DeviceBundle(self.address.device, self.own.registration_id, upload.signed, kem, one_time)
+
+    def read(self, part: Part) -> Content:
+        opened = self.business.decrypt(self.own, part.kind, part.body, os.urandom)
+        return decode_content(opened.plaintext)
+
+    def meet(self, bundle: Bundle) -> None:
+        """Start a session with the business from its bundle."""
+        self.business.start(self.own, bundle_of(bundle, bundle.devices[0]), os.urandom)
+
+    def write(self, body: Body | str, message_id: bytes = b"", name: str = "") -> Item:
+        """Return a mailbox item with *body*; the relay gives it its sequence."""
+        message_id = message_id or os.urandom(16)
+        content = Content(message_id, 1, Text(body) if isinstance(body, str) else body, name)
+        kind, ciphertext = self.business.encrypt(encode_content(content), os.urandom)
+        return Item(0, message_id, kind, self.address, NOW_MS, ciphertext)
+
+
+def chain_position(part: Part) -> tuple[bytes, int]:
+    """Return ratchet key and counter: what no two ciphertexts may share."""
+    body = part.body
+    if part.kind == Kind.PREKEY:
+        body = PreKeySignalMessage.parse(body).message
+    message = SignalMessage.parse(body)
+    return message.ratchet_key, message.counter
+
+
+class Relay:
+    """Serves one core. `decide` says what becomes of a post: a state, or None for no answer."""
+
+    def __init__(self) -> None:
+        self._private = os.urandom(32)
+        self.phones: dict[str, list[Phone]] = {}
+        self.versions: dict[str, int] = {}
+        self.posts: list[Post] = []
+        self.batches: list[PostBatch] = []
+        self.attaches: list[Attach] = []
+        self.registers: list[Register] = []
+        self.uploads: list[PutPreKeys] = []
+        self.acked: list[int] = []
+        self.fetched: list[str] = []
+        self.peer: Peer | None = None
+        self.decide: Callable[[Post], PostState | None] = lambda post: PostState.DELIVERED
+        self.on_attach: Callable[[Attach], CorefastError | None] = lambda attach: None
+        self.on_register: Callable[[Register], CorefastError | None] = lambda register: None
+        self.on_fetch: Callable[[str], CorefastError | None] = lambda number: None
+        self._seq = 0
+        self._changed = asyncio.Event()
+
+    async def start(self, port: int = 0) -> None:
+        handler = Dispatcher(
+            {
+                Register: self._register,
+                Attach: self._attach,
+                PutPreKeys: self._put,
+                FetchBundle: self._fetch,
+                PostBatch: self._post,
+                Ack: self._ack,
+            }
+        )
+        self._server = await serve("127.0.0.1", port, responder_ik(self._private), relay_codec, lambda peer: handler)
+        self.port = self._server.port
+        self.url = format_relay_url("127.0.0.1", self.port, public_from_private(self._private))
+
+    async def stop(self) -> None:
+        self.peer = None
+        await self._server.close()
+
+    def add(self, *phones: Phone) -> None:
+        for phone in phones:
+            self.phones.setdefault(phone.number, []).append(phone)
+            self.versions[phone.number] = self.versions.get(phone.number, 0) + 1
+
+    def replace(self, phone: Phone) -> None:
+        """The number has this phone and no other now."""
+        self.phones[phone.number] = []
+        self.add(phone)
+
+    def bundle_of_business(self) -> Bundle:
+        """Return what a customer would get."""
+        register = self.registers[-1]
+        uploads = [register.prekeys, *(put.prekeys for put in self.uploads)]
+        one_time = [key for upload in uploads for key in upload.one_time]
+        kem = [key for upload in uploads for key in upload.one_time_kem]
+        device = DeviceBundle(1, register.registration_id, register.prekeys.signed, kem[-1], one_time[-1])
+        return Bundle(register.number, register.identity, 1, [device])
+
+    def deliver(self, *items: Item) -> list[int]:
+        """Put items into the core's hands; return their sequences."""
+        numbered = []
+        for item in items:
+            self._seq += 1
+            numbered.append(Item(self._seq, item.id, item.kind, item.sender, item.at_ms, item.body))
+        self.peer.notify(Deliver(numbered))
+        return [item.seq for item in numbered]
+
+    def receipt(self, kind: Kind, message_id: bytes, phone: Phone) -> Item:
+        return Item(0, message_id, kind, phone.address, NOW_MS)
+
+    def answer(self, post: Post, state: PostState) -> None:
+        self.peer.notify(PostResults([PostResult(post.id, state, NOW_MS)]))
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        """Return once *fact* holds; looked at after each message that came."""
+        async with asyncio.timeout(5):
+            while not fact():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _register(self, peer: Peer, message: Register) -> Registered:
+        self.registers.append(message)
+        if (error := self.on_register(message)) is not None:
+            raise error
+        return Registered(Address(message.number), 1)
+
+    def _attach(self, peer: Peer, message: Attach) -> Attached:
+        self.attaches.append(message)
+        self._changed.set()
+        if (error := self.on_attach(message)) is not None:
+            raise error
+        self.peer = peer
+        return Attached(Address("business"), 1, 100, 20)
+
+    def _put(self, peer: Peer, message: PutPreKeys) -> PreKeyCount:
+        self.uploads.append(message)
+        self._changed.set()
+        return PreKeyCount(100, 20)
+
+    def _fetch(self, peer: Peer, message: FetchBundle) -> Bundle:
+        self.fetched.append(message.number)
+        self._changed.set()
+        if (error := self.on_fetch(message.number)) is not None:
+            raise error
+        phones = self.phones.get(message.number)
+        if not phones:
+            raise NumberUnknown("nobody")
+        identity = phones[0].own.identity.public
+        return Bundle(message.number, identity, self.versions[message.number], [phone.bundle() for phone in phones])
+
+    def _post(self, peer: Peer, batch: PostBatch) -> None:
+        self.batches.append(batch)
+        results = []
+        for post in batch.posts:
+            self.posts.append(post)
+            state = self.decide(post)
+            if post.to in self.versions and post.devices_version != self.versions[post.to]:
+                state = PostState.DEVICES_CHANGED
+            if state is not None:
+                results.append(PostResult(post.id, state, NOW_MS))
+        peer.notify(PostResults(results))
+        self._changed.set()
+
+    def _ack(self, peer: Peer, message: Ack) -> None:
+        self.acked += message.seqs
+        self._changed.set()
