@@ -92,10 +92,12 @@ async def connect(
             await loop.create_connection(lambda: Shell(peer), host, port)
             await opened
     except (OSError, TimeoutError) as error:
+        opened.cancel()  # nobody will ask it for the error that the close brings
         peer.close()
         text = "no answer in time" if isinstance(error, TimeoutError) else "nobody answers"
         raise LinkLost(f"{text} at {host}:{port}") from None
     except BaseException:
+        opened.cancel()
         peer.close()
         raise
     return peer
