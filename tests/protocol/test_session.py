@@ -1,7 +1,5 @@
 """One session with one device: order, loss, replay, forgery, restore."""
 
-import pickle
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import mark, raises
@@ -17,14 +15,12 @@ from corefast.errors import (
     MessageVersionUnsupported,
     PeerError,
     PreKeyUnknown,
-    SnapshotInvalid,
 )
 from corefast.limits import MAX_MESSAGE_GAP, MAX_PLAINTEXT_BYTES, MAX_SKIPPED_KEYS
-from corefast.protocol.keys import KeyPair
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.protocol.session import Session, accept
 
-from .party import RANDOM, Party, pass_on, read, session_pair, started, write
+from .party import RANDOM, Party, pass_on, read, session_pair, write
 
 
 def refused(session: Session, message: bytes, error: type[CorefastError]) -> None:
@@ -338,80 +334,3 @@ def test_the_previous_counter_is_the_last_index_as_libsignal_writes_it(count, ex
         pass_on(ours, theirs, b"x")
     pass_on(theirs, ours, b"turn")
     assert SignalMessage.parse(write(ours, b"x")).previous_counter == expect
-
-
-# ── snapshots ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_restored_session_goes_on_where_it_was():
-    for ours, theirs in (started(), session_pair()):
-        skipped = write(theirs, b"skipped")
-        pass_on(theirs, ours, b"ahead")
-        ours, theirs = Session.restore(ours.snapshot()), Session.restore(theirs.snapshot())
-        assert read(ours, skipped) == b"skipped"
-        pass_on(ours, theirs, b"on")
-        pass_on(theirs, ours, b"and on")
-
-
-def test_a_session_that_was_never_answered_is_restored_with_its_start():
-    alice, bob = Party(), Party()
-    ours = alice.initiate(bob.bundle())
-    ours = Session.restore(ours.snapshot())
-    message = write(ours, b"hello")
-    ours = Session.restore(ours.snapshot())
-    theirs, plaintext = bob.accept(message)
-    assert plaintext == b"hello"
-    pass_on(theirs, ours, b"answer")
-
-
-def test_a_plain_snapshot_is_small_and_stable():
-    ours, theirs = session_pair()
-    for _ in range(10):
-        pass_on(ours, theirs, b"x")
-        pass_on(theirs, ours, b"x")
-    snapshot = ours.snapshot()
-    assert len(snapshot) <= 700
-    assert Session.restore(snapshot).snapshot() == snapshot
-
-
-def test_a_cut_or_longer_snapshot_is_refused():
-    ours, theirs = session_pair()
-    write(theirs, b"lost")
-    pass_on(theirs, ours, b"x")
-    snapshot = ours.snapshot()
-    for size in range(len(snapshot)):
-        with raises(SnapshotInvalid):
-            Session.restore(snapshot[:size])
-    with raises(SnapshotInvalid):
-        Session.restore(snapshot + b"\0")
-
-
-def test_a_snapshot_with_skipped_keys_out_of_order_is_refused():
-    ours, theirs = session_pair()
-    messages = [write(ours, b"x") for _ in range(3)]
-    reached = SignalMessage.parse(messages[2]).counter + 1
-    read(theirs, messages[2])
-    snapshot = theirs.snapshot()
-    assert snapshot[-36:-32] == (reached - 2).to_bytes(4, "big")
-    for place, index in ((-36, reached - 3), (-36, reached), (-72, reached - 2), (-72, reached + 5)):
-        broken = bytearray(snapshot)
-        broken[len(snapshot) + place : len(snapshot) + place + 4] = index.to_bytes(4, "big")
-        with raises(SnapshotInvalid):
-            Session.restore(bytes(broken))
-
-
-@given(st.binary(max_size=900))
-def test_noise_is_no_snapshot(noise):
-    with raises(SnapshotInvalid):
-        Session.restore(noise)
-    with raises(SnapshotInvalid):
-        Session.restore(b"\1\4" + noise)
-
-
-def test_a_session_shows_and_pickles_no_secret():
-    ours, _ = session_pair()
-    with raises(TypeError):
-        pickle.dumps(ours)
-    with raises(TypeError):
-        pickle.dumps(KeyPair.generate(RANDOM))
-    assert not hasattr(ours, "__dict__")
