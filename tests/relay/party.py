@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from corefast.link.secure import initiator_ik
 from corefast.net.client import connect, parse_relay_url
@@ -65,10 +67,29 @@ def claim(number: str, **other: Any) -> Register:
     return Register(number, other.pop("identity", IDENTITY.public), 7, **other)
 
 
+_parties: list["Party"] = []
+
+
+def play(story: Callable[[], Awaitable[None]]) -> None:
+    """Run *story* on a loop of its own; whoever is still connected at its end, good or bad, is hung up."""
+
+    async def run() -> None:
+        try:
+            await story()
+        finally:
+            for party in _parties:
+                party.peer.close()
+            await asyncio.gather(*(party.peer.closed() for party in _parties))
+            _parties.clear()
+
+    uvloop.run(run())
+
+
 class Party:
     """One client: its link key, its connection, and everything that came."""
 
-    def __init__(self, url: str, key: KeyPair | None = None) -> None:
+    def __init__(self, url: str, key: KeyPair | None = None, codec: Any = relay_codec) -> None:
+        self.codec = codec
         self.url = parse_relay_url(url)
         self.key = key or KeyPair.generate(os.urandom)
         self.results: dict[bytes, PostState] = {}
@@ -84,7 +105,8 @@ class Party:
     async def connect(self) -> "Party":
         self.items, self.drained_after, self.is_lost, self.evicted = [], [], False, None
         handshake = initiator_ik(self.key.private, self.url.key)
-        self.peer: Peer = await connect(self.url.host, self.url.port, handshake, relay_codec, self)
+        self.peer: Peer = await connect(self.url.host, self.url.port, handshake, self.codec, self)
+        _parties.append(self)
         return self
 
     def received(self, peer: Peer, message: Any, call: int) -> None:

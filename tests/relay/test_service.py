@@ -5,7 +5,6 @@ import os
 
 import msgspec
 import pytest
-import uvloop
 
 from corefast.errors import RemoteRefused
 from corefast.limits import CODE_LIFE_MS, CODE_TRIES, KEM_PREKEY_FLOOR, MESSAGE_TTL_MS, PREKEY_FLOOR
@@ -20,7 +19,7 @@ from corefast.wire.messages import (
     Registered,
     SetPin,
 )
-from tests.relay.party import IDENTITY, Clock, Party, curve_key, envelope, envelope_id, kem_key, relay_at, upload
+from tests.relay.party import IDENTITY, Clock, Party, curve_key, envelope, envelope_id, kem_key, play, relay_at, upload
 
 SHOP, PHONE = "493023125000", "493023125001"
 TOKENS = [bytes([number]) * 16 for number in range(8)]
@@ -47,7 +46,7 @@ def test_nothing_is_served_before_register_or_attach(tmp_path):
             stranger.ack()
             assert (await stranger.register(SHOP)).address == Address(SHOP, 1)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_repeated_claim_is_harmless_and_adds_no_keys(tmp_path):
@@ -59,7 +58,7 @@ def test_repeated_claim_is_harmless_and_adds_no_keys(tmp_path):
             assert await shop.register(SHOP, prekeys=upload(3, 2)) == first == Registered(Address(SHOP, 1), 1)
             assert (await shop.attach()).one_time_left == 2
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_taken_number_is_refused_and_replace_cuts_the_owner_off(tmp_path):
@@ -84,7 +83,7 @@ def test_taken_number_is_refused_and_replace_cuts_the_owner_off(tmp_path):
             await owner.connect()
             assert await refused(owner.attach()) == "number.unknown"
 
-    uvloop.run(main())
+    play(main)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,7 @@ def test_malformed_claim_is_refused_and_the_next_request_is_served(tmp_path, cha
             assert await refused(shop.register(change.pop("number", SHOP), **change)) == code
             await shop.register(SHOP)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_code_registers_once_and_only_its_number(tmp_path):
@@ -136,7 +135,7 @@ def test_code_registers_once_and_only_its_number(tmp_path):
             clock.now_ms += CODE_LIFE_MS
             assert await refused(thief.register(PHONE, code=late)) == "code.wrong"
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_code_dies_after_its_tries(tmp_path):
@@ -148,7 +147,7 @@ def test_code_dies_after_its_tries(tmp_path):
                 assert await refused(thief.register(SHOP, code="wrong")) == "code.wrong"
             assert await refused(thief.register(SHOP, code=code)) == "code.wrong"
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_pin_guards_a_number_and_wrong_ones_wait_longer_and_longer(tmp_path):
@@ -169,7 +168,7 @@ def test_pin_guards_a_number_and_wrong_ones_wait_longer_and_longer(tmp_path):
             clock.now_ms += 2_000
             await other.register(PHONE, replace=True, pin="2580")
 
-    uvloop.run(main())
+    play(main)
 
 
 # ── prekeys ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +186,7 @@ def test_hundred_clients_ask_for_the_last_one_time_prekey_and_exactly_one_gets_i
             assert sorted(device.kem.id for device in devices) == [1] * 99 + [100]
             assert all(bundle.identity == IDENTITY.public for bundle in bundles)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_uploaded_keys_that_were_given_out_do_not_come_back(tmp_path):
@@ -202,7 +201,7 @@ def test_uploaded_keys_that_were_given_out_do_not_come_back(tmp_path):
             assert (await phone.fetch(PHONE)).devices[0].one_time.id == 0
             assert (await phone.fetch(PHONE)).devices[0].one_time is None
 
-    uvloop.run(main())
+    play(main)
 
 
 def _ring(count: int) -> list:
@@ -223,7 +222,7 @@ def test_bundle_fetches_of_a_pair_are_limited_and_others_are_not(tmp_path):
             await shop.fetch(PHONE)
             assert await refused(shop.fetch("999123456789")) == "number.unknown"
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_device_hears_when_its_stock_falls_to_the_floor(tmp_path):
@@ -236,7 +235,7 @@ def test_device_hears_when_its_stock_falls_to_the_floor(tmp_path):
             await phone.until(lambda: phone.low)
             assert phone.low[0].one_time_left == PREKEY_FLOOR
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_bad_upload_changes_nothing(tmp_path):
@@ -248,7 +247,7 @@ def test_bad_upload_changes_nothing(tmp_path):
             answer = await phone.peer.call(PutPreKeys(PreKeyUpload(signed=upload().signed)))
             assert (answer.one_time_left, answer.one_time_kem_left) == (2, 2)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_attach_says_when_there_is_no_stock(tmp_path):
@@ -260,7 +259,7 @@ def test_attach_says_when_there_is_no_stock(tmp_path):
             await phone.peer.call(PutPreKeys(upload(1, 1)))
             assert not (await phone.attach()).prekeys_wanted
 
-    uvloop.run(main())
+    play(main)
 
 
 # ── attaching ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -276,7 +275,7 @@ def test_newer_connection_of_a_phone_cuts_the_older(tmp_path):
             assert old.evicted == "attach.superseded"
             await new.until(lambda: new.drained_after)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_token_moves_forward_and_an_older_copy_is_refused(tmp_path):
@@ -302,7 +301,7 @@ def test_token_moves_forward_and_an_older_copy_is_refused(tmp_path):
             await retry.attach(**wish, commit_seq=50)
             await copy.until(lambda: copy.is_lost)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_token_and_commit_number_survive_the_relay(tmp_path):
@@ -320,7 +319,7 @@ def test_token_and_commit_number_survive_the_relay(tmp_path):
             assert await refused(core.attach(**{**wish, "token": TOKENS[0]}, commit_seq=99)) == "attach.superseded"
             await core.attach(**wish, commit_seq=99)
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_force_adopts_a_restored_copy_and_drops_its_one_time_keys(tmp_path):
@@ -336,7 +335,7 @@ def test_force_adopts_a_restored_copy_and_drops_its_one_time_keys(tmp_path):
             assert answer.prekeys_wanted and answer.one_time_left == answer.one_time_kem_left == 0
             assert (await restored.peer.call(PutPreKeys(upload(2, 2)))).one_time_left == 2
 
-    uvloop.run(main())
+    play(main)
 
 
 # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -365,7 +364,7 @@ def test_thousand_messages_wait_and_come_once_and_in_order_while_more_arrive(tmp
             phone.post(envelope("answer", SHOP))
             await phone.until(lambda: phone.results == {envelope_id("answer"): PostState.DELIVERED})
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_expired_message_is_reported_and_not_delivered(tmp_path):
@@ -396,7 +395,7 @@ def test_expired_message_is_reported_and_not_delivered(tmp_path):
             assert {(item.kind, item.sender.id) for item in shop.items} == {(Kind.EXPIRED, PHONE)}
             assert {item.id for item in shop.items} == {envelope_id(name) for name in (1, 2, 3, 4)}
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_stored_messages_and_receipts_survive_the_relay(tmp_path):
@@ -424,7 +423,7 @@ def test_stored_messages_and_receipts_survive_the_relay(tmp_path):
             assert [item.id for item in phone.items] == [envelope_id(2)]
             assert [item.id for item in shop.items] == [envelope_id(1)]
 
-    uvloop.run(main())
+    play(main)
 
 
 def test_unacked_item_of_a_lost_connection_is_stored_though_the_relay_stops(tmp_path):
@@ -438,4 +437,4 @@ def test_unacked_item_of_a_lost_connection_is_stored_though_the_relay_stops(tmp_
             await phone.attach()
             await phone.until(lambda: [item.id for item in phone.items] == [envelope_id(1)])
 
-    uvloop.run(main())
+    play(main)

@@ -1,11 +1,12 @@
 """The relay's side of its protocol: one function for each message that a client may send."""
 
 from collections.abc import Callable
+from typing import Any
 
-from corefast.errors import NotAttached, NumberUnknown, ParameterInvalid, RateLimited
+from corefast.errors import NotAttached, NumberUnknown, ParameterInvalid, PeerOutOfTurn, RateLimited
 from corefast.metrics import relay_bundles, relay_registrations
 from corefast.net.calls import Dispatcher
-from corefast.net.transport import Peer
+from corefast.net.transport import Handler, Peer
 from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
@@ -67,23 +68,30 @@ class Service:
         self._bundle_rate = bundle_rate
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._clock = clock
-        self._handler = Dispatcher(
+        self._one_way: dict[type, Callable[[Peer, Any], None]] = {PostBatch: self.post, Ack: self.ack}
+        self._calls = Dispatcher(
             {
                 Register: self.register,
                 Attach: self.attach,
                 PutPreKeys: self.put_prekeys,
                 FetchBundle: self.fetch_bundle,
                 SetPin: self.set_pin,
-                PostBatch: self.post,
-                Ack: self.ack,
-            },
-            on_lost=self.lost,
+            }
         )
 
-    def accept(self, peer: Peer) -> Dispatcher:
+    def accept(self, peer: Peer) -> Handler:
         """Return the handler of a new connection."""
         peer.state = Client(peer, self._router)
-        return self._handler
+        return self
+
+    def received(self, peer: Peer, message: Any, call: int) -> None:
+        function = self._one_way.get(type(message))
+        if function is None:
+            self._calls.received(peer, message, call)
+        elif call:
+            raise PeerOutOfTurn(f"{type(message).__name__} has no answer and is no call")
+        else:
+            function(peer, message)
 
     def lost(self, peer: Peer, error: Exception | None) -> None:
         peer.state.leave()
