@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from corefast.address import canonical_number
 from corefast.device.client import Device
 from corefast.device.echo import echo
 from corefast.device.event import (
@@ -82,7 +83,7 @@ class Script:
                 return
             message_id = decode_id(command.id) if command.id else None
             sent = await self._device.send_text(command.to, command.text, message_id)
-            answer = {"event": "accepted", "id": encode_id(sent), "to": command.to}
+            answer = {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
         except CorefastError as error:
             answer = {"event": "error", "code": error.code, "text": str(error)}
         await self._output.write(_line(answer))
