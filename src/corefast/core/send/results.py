@@ -41,6 +41,9 @@ class Results:
                 self._context.messages.take(unit, entry.row)
                 done.append(entry)
         if done:
+            if done[0].accepted_ms:
+                # One of a frame stands for all: an observation costs as much as an encryption.
+                metrics.core_delivery_seconds.observe(max(now_ms - done[0].accepted_ms, 0) / 1_000)
             try:
                 self._context.database.commit_then(unit, partial(self._committed, done))
             except Overloaded as error:
@@ -52,8 +55,6 @@ class Results:
         at_ms = max(entry.accepted_ms, min(result.at_ms, now_ms))
         if state == PostState.DELIVERED:
             self._statuses.delivered(unit, entry.row, lane.peer, at_ms)
-            if entry.accepted_ms:
-                metrics.core_delivery_seconds.observe((at_ms - entry.accepted_ms) / 1_000)
         elif state == PostState.STORED:
             self._statuses.sent(unit, entry.row, lane.peer, at_ms)
         elif state == PostState.UNKNOWN:
