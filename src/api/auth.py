@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 
 from api.gateway import Core
 from api.request import Request
@@ -57,22 +58,19 @@ class Keys:
         if task is None:
             if not is_known and self._unknown_running >= MAX_KEY_CHECKS:
                 raise Overloaded("too many unknown API keys are being tried")
-            task = asyncio.create_task(self._check(digest, is_known))
+            self._unknown_running += not is_known
+            task = asyncio.create_task(self._core.call(CheckKey(digest), KeyView))
+            task.add_done_callback(partial(self._learn, digest, is_known))
             self._running[digest] = task
         return await asyncio.shield(task)
 
-    async def _check(self, digest: bytes, is_known: bool) -> KeyView:
-        self._unknown_running += not is_known
-        try:
-            view = await self._core.call(CheckKey(digest), KeyView)
-        except CorefastError as error:
-            if error.code == TokenInvalid.code:
-                self._known.pop(digest, None)
-            raise
-        finally:
-            self._unknown_running -= not is_known
-            del self._running[digest]
-        if len(self._known) >= MAX_KNOWN_KEYS:
-            self._known.clear()
-        self._known[digest] = (self._clock_ms() + KEY_CACHE_MS, view)
-        return view
+    def _learn(self, digest: bytes, is_known: bool, task: asyncio.Task[KeyView]) -> None:
+        self._unknown_running -= not is_known
+        del self._running[digest]
+        error = None if task.cancelled() else task.exception()
+        if error is None and not task.cancelled():
+            if len(self._known) >= MAX_KNOWN_KEYS:
+                self._known.clear()
+            self._known[digest] = (self._clock_ms() + KEY_CACHE_MS, task.result())
+        elif isinstance(error, CorefastError) and error.code == TokenInvalid.code:
+            self._known.pop(digest, None)

@@ -59,8 +59,11 @@ class Reply:
 class Front:
     """The running front, its core and a client of it."""
 
-    def __init__(self, core: FakeCore, port: int, session: aiohttp.ClientSession, draining: asyncio.Event) -> None:
+    def __init__(
+        self, core: FakeCore, server: Server, port: int, session: aiohttp.ClientSession, draining: asyncio.Event
+    ) -> None:
         self.core = core
+        self.server = server
         self.port = port
         self.draining = draining
         self._session = session
@@ -103,7 +106,7 @@ async def front(core: FakeCore | None = None, **options: Any) -> AsyncIterator[F
     await server.start()
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-            yield Front(core, listener.getsockname()[1], session, draining)
+            yield Front(core, server, listener.getsockname()[1], session, draining)
     finally:
         draining.set()
         await server.stop()

@@ -31,7 +31,7 @@ class Guard(AbstractResolver):
 
     def __init__(self, allow_http: bool, resolver: AbstractResolver | None = None) -> None:
         self._allow_http = allow_http
-        self._resolver = resolver or ThreadedResolver()
+        self._resolver = resolver
 
     def check(self, url: str) -> None:
         """Raise `UrlRefused` where *url* may not be called."""
@@ -45,12 +45,14 @@ class Guard(AbstractResolver):
             raise UrlRefused("the URL has to begin with https://")
         if parts.scheme == "http" and not self._allow_http and not _is_here(host):
             raise UrlRefused("http:// is for this machine only; use https://, or start webhooks with --allow-http")
-        if _is_numeric(host) and not may_call(host):
+        if not all(may_call(address) for address in _addresses_in(host)):
             raise UrlRefused("the address is not one for webhooks")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        if self._resolver is None:
+            self._resolver = ThreadedResolver()
         found = await self._resolver.resolve(host, port, family)
         allowed = [one for one in found if may_call(one["host"])]
         if not allowed:
@@ -58,7 +60,8 @@ class Guard(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        await self._resolver.close()
+        if self._resolver is not None:
+            await self._resolver.close()
 
 
 def may_call(address: str) -> bool:
@@ -68,13 +71,12 @@ def may_call(address: str) -> bool:
     return not (plain.is_link_local or plain.is_multicast or plain.is_unspecified or str(plain) == "255.255.255.255")
 
 
-def _is_numeric(host: str) -> bool:
-    """Whether *host* is an address in any spelling that a socket takes, such as 127.1 or 0x7f000001."""
+def _addresses_in(host: str) -> list[str]:
+    """Return the address that *host* is, in any spelling that a socket takes (127.1, 0x7f000001); none for a name."""
     try:
-        socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)]
     except OSError:
-        return False
-    return True
+        return []
 
 
 def _is_here(host: str) -> bool:
