@@ -1,9 +1,11 @@
 """Runs the pytest-benchmark functions and folds what they measured into results."""
 
+import ast
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,26 @@ def find(files: Sequence[Path]) -> dict[str, str]:
 
 
 def name_of(node: str) -> str:
-    """Return `link.notify_300[8]` for `bench/bench_link.py::notify_300[8]`."""
-    file, _, function = node.partition("::")
-    return f"{Path(file).stem.removeprefix('bench_')}.{function}"
+    """Return `link.notify_300[8]` for `bench/bench_link.py::notify_300[8]`, or the name that the function sets."""
+    path, _, test = node.partition("::")
+    function, bracket, parameters = test.partition("[")
+    default = f"{Path(path).stem.removeprefix('bench_')}.{function}"
+    return _set_names(ROOT / path).get(function, default) + bracket + parameters
+
+
+@cache
+def _set_names(path: Path) -> dict[str, str]:
+    """Return for each function that sets `extra_info["name"]` what it sets."""
+    found = {}
+    for function in ast.parse(path.read_text()).body:
+        for node in ast.walk(function):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Subscript(value=ast.Attribute(attr="extra_info"), slice=ast.Constant(value="name"))],
+                    value=ast.Constant(value=str(name)),
+                ) if isinstance(function, ast.FunctionDef):
+                    found[function.name] = name
+    return found
 
 
 def run(nodes: Sequence[str], seconds: float | None) -> Iterator[Result]:
@@ -54,8 +73,8 @@ def _result(bench: dict[str, Any]) -> Result:
     scale = _MICROSECONDS / messages
     half = 1.96 * stats["stddev"] / stats["rounds"] ** 0.5
     return Result(
-        name=extra.get("name", name_of(bench["fullname"])),
-        metric="us_per_message" if "messages" in extra else "us_per_op",
+        name=name_of(bench["fullname"]),
+        metric="us_per_op",
         value=stats["median"] * scale,
         unit="us",
         n=stats["rounds"] * stats["iterations"] * messages,
