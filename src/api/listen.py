@@ -12,7 +12,7 @@ from aiohttp import web
 from rich.console import Console
 from rich.markup import escape
 from standardwebhooks import Webhook as Verifier
-from standardwebhooks.webhooks import WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from api.config import ListenConfig
 from api.gateway import CoreLink
@@ -44,7 +44,7 @@ class Receiver:
         """Verify with *secret* (`whsec_…`) from now on."""
         try:
             self._verifier = Verifier(secret)
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError, EmptyWebhookSecretError):
             raise SetupError("--secret has to be whsec_… as corefast shows it") from None
         self._trusting.set()
 

@@ -37,7 +37,7 @@ class Emitter:
         self._concurrency = concurrency
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
-        self._changed = asyncio.Event()
+        self._has_room = asyncio.Event()
         self._reporting: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -55,8 +55,8 @@ class Emitter:
         while True:
             free = self._concurrency - len(self._running)
             if free == 0:
-                self._changed.clear()
-                await self._changed.wait()
+                self._has_room.clear()
+                await self._has_room.wait()
                 continue
             try:
                 claimed = await self._core.call(
@@ -72,7 +72,11 @@ class Emitter:
     def _start(self, webhook: Webhook, delivery: Delivery) -> None:
         task = asyncio.create_task(self._deliver(webhook, delivery))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._has_room.set()
 
     async def _deliver(self, webhook: Webhook, delivery: Delivery) -> None:
         began = time.perf_counter()
@@ -86,7 +90,6 @@ class Emitter:
         if not outcome.delivered:
             log.info("a webhook was not taken", status=outcome.status, reason=outcome.error, attempt=delivery.attempt)
         self._outcomes.append(outcome)
-        self._changed.set()
         if self._reporting is None or self._reporting.done():
             self._reporting = asyncio.create_task(self._report())
 
