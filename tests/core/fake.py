@@ -40,7 +40,6 @@ from corefast.wire.messages import (
     Registered,
 )
 
-
 NOW_MS = 1_900_000_000_000
 
 
@@ -174,6 +173,7 @@ class Relay:
 
     def _register(self, peer: Peer, message: Register) -> Registered:
         self.registers.append(message)
+        self._changed.set()
         if (error := self.on_register(message)) is not None:
             raise error
         return Registered(Address(message.number), 1)

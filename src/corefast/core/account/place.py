@@ -159,7 +159,8 @@ class Place:
     async def _refused(self, error: RemoteRefused) -> None:
         self.refusal = f"the relay refuses this account ({error.code}): {error}"
         if error.code in _LOSSES and self._account.phase != PHASE_NEW:
-            await self.supersede(error.code)
+            # A task of its own: it ends the link, and with it the task that we are in.
+            await asyncio.shield(self._spawn(self.supersede(error.code)))
             return
         log.error("the relay refuses this account", code=error.code)
         if error.code in _FOR_THE_OPERATOR:
@@ -235,10 +236,11 @@ class Place:
         await self._context.database.commit(unit)
         self._account.phase = phase
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

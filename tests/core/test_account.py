@@ -1,0 +1,306 @@
+import asyncio
+import hashlib
+import shutil
+
+import pytest
+import uvloop
+
+from corefast import __version__
+from corefast.core.account.duties import Duties
+from corefast.core.app import Core
+from corefast.core.config import CoreConfig
+from corefast.endpoint.stock import KeyKind
+from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, RemoteRefused, SetupError
+from corefast.limits import SIGNED_PREKEY_LIFE_MS
+from corefast.wire.gateway import (
+    CheckKey,
+    EventKind,
+    GetHealth,
+    GetMetrics,
+    ListKeys,
+    NewKey,
+    RevokeKey,
+    Scope,
+)
+from corefast.wire.messages import Evicted, Item, Kind, PostState, PreKeysLow
+from tests.core.fake import NOW_MS, chain_position
+from tests.core.world import BUSINESS, CUSTOMER, story
+
+
+async def health(world):
+    return await world.front.call(GetHealth())
+
+
+# ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_new_key_works_until_it_is_revoked_and_only_its_digest_is_kept(tmp_path):
+    async def main(world):
+        made = await world.front.call(NewKey("shop", (Scope.SEND,)))
+        digest = hashlib.sha256(made.key.encode()).digest()
+        assert made.key.startswith("cf_")
+        assert await world.front.call(CheckKey(digest)) == made.view
+        await world.restart()
+        assert (await world.front.call(ListKeys())).keys == [made.view]
+        await world.front.call(RevokeKey(made.view.id))
+        with pytest.raises(RemoteRefused) as refused:
+            await world.front.call(CheckKey(digest))
+        assert refused.value.code == "token.invalid"
+        await world.restart()
+        assert (await world.front.call(ListKeys())).keys == []
+
+    story(main, tmp_path)
+
+
+def test_key_that_exists_elsewhere_is_taken_over_once(tmp_path):
+    async def main(world):
+        key = "cf_" + "a" * 40
+        first = await world.front.call(NewKey("demo", key=key))
+        again = await world.front.call(NewKey("demo", key=key))
+        assert first == again and len((await world.front.call(ListKeys())).keys) == 1
+        with pytest.raises(RemoteRefused) as refused:
+            await world.front.call(NewKey("weak", key="cf_short"))
+        assert refused.value.code == "parameter.invalid"
+
+    story(main, tmp_path)
+
+
+# ── the place at the relay ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_registers_once_and_moves_the_token_at_each_attach(tmp_path):
+    async def main(world):
+        await world.restart()
+        await world.attached()
+        assert len(world.relay.registers) == 1
+        assert world.relay.registers[0].number == BUSINESS
+        first, second = world.relay.attaches
+        assert first.token == b"" and second.token == first.next_token != second.next_token
+        assert (await health(world)).gateway_status == "connected"
+
+    story(main, tmp_path)
+
+
+def test_attach_whose_answer_was_lost_is_repeated_with_the_same_tokens(tmp_path):
+    async def main(world):
+        tries = []
+
+        def hang_up(attach):
+            tries.append(attach)
+            world.relay.on_attach = lambda attach: None
+            next(iter(world.relay._server.peers)).close()
+
+        world.relay.on_attach = hang_up
+        await world.stop()
+        await world.start()
+        await world.attached()
+        assert tries[0].next_token == world.relay.attaches[-1].next_token
+        assert tries[0].token == world.relay.attaches[-1].token
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["refused", "evicted"])
+def test_superseded_core_drops_its_sessions_and_refuses_to_send(tmp_path, how):
+    async def main(world):
+        await world.send("before")
+        await world.statuses(2)
+        world.relay.decide = lambda post: None
+        await world.send("waits")
+        if how == "evicted":
+            world.relay.peer.notify(Evicted("attach.superseded"))
+        else:
+            world.relay.on_attach = lambda attach: AttachSuperseded("another copy")
+            world.relay.peer.close()
+        [event] = await world.events(1, EventKind.SUPERSEDED)
+        assert event.peer == ""
+        with pytest.raises(RemoteRefused) as refused:
+            await world.send("x")
+        assert refused.value.code == "overloaded"
+        assert (await health(world)).gateway_status == "disconnected"
+        own = world.core.context.own
+        assert not own.one_time and not own.one_time_kem
+        posts = len(world.relay.posts)
+        await world.restart()
+        assert (await health(world)).gateway_status == "disconnected"
+        with pytest.raises(RemoteRefused):
+            await world.send("x")
+        assert len(world.relay.posts) == posts
+
+    story(main, tmp_path)
+
+
+def test_restored_copy_goes_on_with_new_sessions_and_ids_on_the_operators_word(tmp_path):
+    async def main(world):
+        await world.send("0")
+        await world.statuses(2)
+        backup = tmp_path / "backup"
+        world.relay.decide = lambda post: None
+        await world.send("waits")
+        await world.stop()
+        shutil.copytree(tmp_path / "core", backup)
+        await world.start()
+        await world.attached()
+        world.relay.decide = lambda post: PostState.DELIVERED
+        for number in range(5):
+            await world.send(f"of the original {number}")
+        original = await world.statuses(14)
+        await world.stop()
+        before = list(world.relay.posts)
+
+        await world.start(folder=backup, adopt_restored=True)
+        await world.attached()
+        assert world.relay.attaches[-1].force
+        await world.send("of the copy")
+        await world.relay.until(lambda: len(world.relay.posts) >= len(before) + 2)
+        after = world.relay.posts[len(before) :]
+        positions = {chain_position(part) for post in before for part in post.parts}
+        assert not positions & {chain_position(part) for post in after for part in post.parts}
+        assert after[-1].id not in {post.id for post in before}
+        events = await world.statuses(6)
+        assert not {event.id for event in events[2:]} & {event.id for event in original}
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize("error", [CodeRequired("a code"), NumberTaken("taken")])
+def test_refused_registration_waits_for_the_operator_and_says_why(tmp_path, error):
+    async def main(world):
+        folder = tmp_path / "other"
+        await world.stop()
+        world.relay.on_register = lambda register: error
+        await world.start(folder=folder)
+        await world.relay.until(lambda: len(world.relay.registers) == 2)
+        async with asyncio.timeout(2):
+            while not world.core.sender.refusal:
+                await asyncio.sleep(0)
+        assert (await health(world)).gateway_status == "unregistered"
+        with pytest.raises(RemoteRefused) as refused:
+            await world.send("x")
+        assert error.code in str(refused.value)
+        assert len(world.relay.registers) == 2
+
+    story(main, tmp_path)
+
+
+def test_low_stock_is_filled_up_with_keys_that_are_stored(tmp_path):
+    async def main(world):
+        own = world.core.context.own
+        before = set(own.one_time)
+        world.relay.peer.notify(PreKeysLow(10, 20))
+        await world.relay.until(lambda: any(put.prekeys.one_time for put in world.relay.uploads))
+        made = {key.id for put in world.relay.uploads for key in put.prekeys.one_time}
+        assert len(made) == 90 and made == set(own.one_time) - before
+        await world.restart()
+        assert made <= set(world.core.context.own.one_time)
+
+    story(main, tmp_path)
+
+
+def test_signed_prekeys_are_rotated_when_they_grow_old(tmp_path):
+    async def main(world):
+        duties: Duties = world.core.duties
+        world.core.stock.left = (100, 20)
+        old = world.relay.registers[0].prekeys.signed.id
+        world.clock.now_ms += SIGNED_PREKEY_LIFE_MS
+        await duties.round()
+        upload = world.relay.uploads[-1].prekeys
+        assert upload.signed.id != old and upload.last_resort is not None
+        assert old in world.core.context.own.signed
+        records = await world.core.context.keys.load_prekeys()
+        assert sum(record.kind == KeyKind.SIGNED for record in records) == 2
+
+    story(main, tmp_path)
+
+
+# ── files and the edges of the process ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_body_name_or_key_is_in_clear_in_any_file(tmp_path):
+    canary = "CANARY-in-the-coal-mine"
+
+    async def main(world):
+        made = await world.front.call(NewKey(canary))
+        await world.send(canary)
+        await world.statuses(2)
+        world.phone.read(world.relay.posts[0].parts[0])
+        item = world.phone.write(canary, name=canary)
+        world.relay.deliver(item, Item(0, b"\1" * 16, Kind.WHISPER, world.phone.address, NOW_MS, b"x"))
+        await world.events(4)
+        context = world.core.context
+        secrets = [
+            canary.encode(),
+            made.key.encode(),
+            context.own.identity.private,
+            world.core._account.link_key,
+            world.core._account.id_key,
+            next(iter(context.own.one_time.values())).private,
+        ]
+        files = [path for path in (tmp_path / "core").rglob("*") if path.is_file()]
+        content = b"".join(path.read_bytes() for path in files)
+        assert not [secret for secret in secrets if secret in content]
+        assert CUSTOMER.encode() in content
+        assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+    story(main, tmp_path)
+
+
+def test_health_and_metrics_tell_how_it_is(tmp_path):
+    async def main(world):
+        world.relay.decide = lambda post: None
+        await world.send("x")
+        answer = await health(world)
+        assert answer.number == BUSINESS and answer.version == __version__
+        assert answer.store_ok and answer.keys_ok and answer.waiting_messages == 1
+        text = (await world.front.call(GetMetrics())).text
+        assert "corefast_core_accepted_total" in text and "corefast_core_waiting_messages 1.0" in text
+        assert BUSINESS not in text and CUSTOMER not in text
+
+    story(main, tmp_path)
+
+
+def open_core(folder, **changes):
+    settings = {"data_dir": str(folder), "relay": "corefast://127.0.0.1:1/#" + "A" * 43, "number": BUSINESS} | changes
+    folder.mkdir(exist_ok=True)
+
+    async def run():
+        core = await Core.open(folder, CoreConfig(**settings))
+        await core.close()
+
+    uvloop.run(run())
+
+
+def test_folder_of_another_number_is_refused(tmp_path):
+    open_core(tmp_path / "core")
+    with pytest.raises(SetupError, match="another number"):
+        open_core(tmp_path / "core", number=CUSTOMER)
+
+
+def test_other_master_key_opens_nothing(tmp_path):
+    open_core(tmp_path / "core")
+    (tmp_path / "core" / "master.key").unlink()
+    with pytest.raises(SetupError, match="master key"):
+        open_core(tmp_path / "core")
+
+
+@pytest.mark.parametrize("changes", [{"shards": 2}, {"number": "x"}, {"relay": "corefast://127.0.0.1:1/"}])
+def test_setting_that_cannot_be_is_refused_with_a_sentence(tmp_path, changes):
+    with pytest.raises(SetupError):
+        open_core(tmp_path / "core", **changes)
+
+
+def test_commits_of_an_older_process_are_fenced_off(tmp_path):
+    async def main(world):
+        lease = world.core.context.lease
+        newer = await Core.open(
+            tmp_path / "core", CoreConfig(data_dir=str(tmp_path / "core"), relay=world.relay.url, number=BUSINESS)
+        )
+        assert not await lease.is_held()
+        with pytest.raises(RemoteRefused) as refused:
+            await world.send("of a zombie")
+        assert refused.value.code.startswith("store")
+        assert not world.relay.posts
+        assert not (await health(world)).store_ok
+        await newer.close()
+
+    story(main, tmp_path)
