@@ -10,9 +10,8 @@ MAX_SHOWN_CHARACTERS = 200
 def phone_line(number: str, facts: dict[str, Any]) -> str | None:
     """Return the line for one JSON event of the demo phone; None for those that say nothing to people."""
     if facts.get("event") == "message" and "text" in facts:
-        # The phone echoes: its own answer follows at once and is worth a line of its own.
         return f"phone {display_number(number)} ← {_shorten(str(facts['text']))}"
-    if facts.get("event") == "sent" and "text" in facts:
+    if facts.get("event") == "accepted" and "text" in facts:
         return f"phone {display_number(number)} → {_shorten(str(facts['text']))}"
     return None
 
