@@ -378,6 +378,25 @@ def test_removal_that_failed_is_tried_again():
     assert not desk.store.rows
 
 
+def test_receipt_whose_write_failed_is_not_lost():
+    desk = Desk()
+    shop, phone = desk.device("4930"), desk.device("4917")
+    sender = desk.connect(shop)
+    desk.post(sender, message(1, "4917"))
+    desk.settle()
+    sender.leave()
+    line = desk.connect(phone)
+    desk.store.failure = StoreFull("full")
+    line.ack()
+    desk.store.commit()
+    desk.router.flush()
+    desk.store.failure = None
+    desk.pass_ms(1_000)
+    desk.settle()
+    assert [(item.kind, item.id) for item in desk.connect(shop).items] == [(Kind.DELIVERED, message_id(1))]
+    assert len(desk.store.rows) == desk.router.waiting == 1
+
+
 def test_unreadable_backlog_cuts_the_connection():
     desk = Desk()
     line = desk.connect(desk.device("4917"), settle=False)

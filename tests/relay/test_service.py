@@ -1,6 +1,7 @@
 """The relay as its clients meet it: registration, keys, attaching, and messages over loopback."""
 
 import asyncio
+import base64
 import os
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from corefast.errors import RemoteRefused
 from corefast.limits import CODE_LIFE_MS, CODE_TRIES, KEM_PREKEY_FLOOR, MESSAGE_TTL_MS, PREKEY_FLOOR
 from corefast.protocol.keys import KeyPair
+from corefast.relay.service import UPLOAD_BURST
 from corefast.wire.messages import (
     Address,
     FetchBundle,
@@ -436,5 +438,52 @@ def test_unacked_item_of_a_lost_connection_is_stored_though_the_relay_stops(tmp_
             phone = await Party(url, phone.key).connect()
             await phone.attach()
             await phone.until(lambda: [item.id for item in phone.items] == [envelope_id(1)])
+
+    play(main)
+
+
+def test_one_link_key_cannot_claim_two_numbers_at_once(tmp_path):
+    async def main():
+        async with relay_at(tmp_path) as (_, url):
+            greedy = await Party(url).connect()
+            answers = await asyncio.gather(greedy.register(SHOP), greedy.register(PHONE), return_exceptions=True)
+            assert sorted(type(answer).__name__ for answer in answers) == ["Registered", "RemoteRefused"]
+            assert await refused(greedy.register("999123456789")) == "parameter.invalid"
+
+    play(main)
+
+
+def test_number_claimed_by_many_at_once_has_one_owner(tmp_path):
+    async def main():
+        async with relay_at(tmp_path) as (_, url):
+            rivals = [await Party(url).connect() for _ in range(20)]
+            answers = await asyncio.gather(*(rival.register(SHOP) for rival in rivals), return_exceptions=True)
+            assert sum(isinstance(answer, Registered) for answer in answers) == 1
+
+    play(main)
+
+
+def test_journal_has_each_envelope_once(tmp_path):
+    async def main():
+        journal = tmp_path / "journal.jsonl"
+        async with relay_at(tmp_path, journal=str(journal)) as (_, url):
+            shop = await Party(url).join(SHOP)
+            await Party(url).join(PHONE)
+            shop.post(envelope(1, PHONE, b"abc"), envelope(1, PHONE, b"abc"), envelope(2, "4917139200000"))
+            await shop.until(lambda: len(shop.results) == 2)
+        [line] = [msgspec.json.decode(line) for line in journal.read_bytes().splitlines()]
+        assert (line["from"], line["to"], line["device"], line["kind"]) == (SHOP, PHONE, 1, 2)
+        assert base64.b64decode(line["body"]) == b"abc" and base64.b64decode(line["id"]) == envelope_id(1)
+
+    play(main)
+
+
+def test_uploads_of_one_device_are_limited(tmp_path):
+    async def main():
+        async with relay_at(tmp_path, Clock()) as (_, url):
+            phone = await Party(url).join(PHONE)
+            for _ in range(UPLOAD_BURST):
+                await phone.peer.call(PutPreKeys(PreKeyUpload()))
+            assert await refused(phone.peer.call(PutPreKeys(PreKeyUpload()))) == "rate.limited"
 
     play(main)

@@ -20,6 +20,8 @@ cdef class Account:
     cdef public int devices_version
     cdef public int shards
     cdef public list devices
+    cdef bint could_take(self, object post)
+    cdef bint is_named_by(self, list parts)
 
 
 cdef class Device:

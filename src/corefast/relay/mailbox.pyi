@@ -4,6 +4,7 @@ from typing import Any
 from corefast.address import Address
 from corefast.relay.presence import Present
 
+ID_BYTES: int
 SHARD_BITS: int
 MAX_SHARDS: int
 ITEM_OVERHEAD: int

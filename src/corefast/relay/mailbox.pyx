@@ -7,6 +7,7 @@ from collections import deque
 
 from corefast.address import shard_of
 from corefast.limits import (
+    MAX_ENVELOPE_BYTES as _MAX_ENVELOPE_BYTES,
     MAX_MAILBOX_BYTES as _MAX_MAILBOX_BYTES,
     MAX_MAILBOX_ITEMS as _MAX_MAILBOX_ITEMS,
     MAX_UNACKED_BYTES as _MAX_UNACKED_BYTES,
@@ -20,6 +21,9 @@ cdef int64_t MAX_BYTES = _MAX_MAILBOX_BYTES
 cdef int64_t WINDOW_ITEMS = _MAX_UNACKED_ITEMS
 cdef int64_t WINDOW_BYTES = _MAX_UNACKED_BYTES
 
+cdef Py_ssize_t MAX_ENVELOPE = _MAX_ENVELOPE_BYTES
+
+ID_BYTES = 16
 SHARD_BITS = 6
 MAX_SHARDS = 32
 
@@ -39,6 +43,24 @@ cdef class Account:
         self.devices_version = devices_version
         self.shards = shards
         self.devices = []
+
+    cdef bint could_take(self, object post):
+        """True for a post that any mailbox could take: form, kinds and sizes are right."""
+        if len(post.id) != ID_BYTES:
+            return False
+        for part in post.parts:
+            if part.kind not in (2, 3) or len(part.body) > MAX_ENVELOPE:
+                return False
+        return True
+
+    cdef bint is_named_by(self, list parts):
+        """True when *parts* are for exactly these devices, in order."""
+        if len(parts) != len(self.devices):
+            return False
+        for device, part in zip(self.devices, parts):
+            if (<Device>device).address.device != part.device:
+                return False
+        return True
 
 
 cdef class Device:

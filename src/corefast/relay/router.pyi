@@ -5,7 +5,6 @@ from corefast.relay.mailbox import Account, Device, Item, Mailbox, Outlet
 from corefast.relay.store.mailbox import MailboxStore
 from corefast.wire.messages import Post
 
-ID_BYTES: int
 PAGE_ROWS: int
 PAGE_BYTES: int
 

@@ -13,17 +13,16 @@ from functools import partial
 
 from corefast.limits import (
     DIRECT_WAIT_MS as _DIRECT_WAIT_MS,
-    MAX_ENVELOPE_BYTES as _MAX_ENVELOPE_BYTES,
     MAX_UNACKED_BYTES as _MAX_UNACKED_BYTES,
     MAX_UNANSWERED_POSTS as _MAX_UNANSWERED_POSTS,
     MESSAGE_TTL_MS as _MESSAGE_TTL_MS,
 )
+from corefast.relay.ledger cimport Ledger
 from corefast.relay.mailbox cimport DRAINING, GONE, HELD, LIVE, QUEUED, STORED, WRITING
 from corefast.relay.mailbox import ITEM_OVERHEAD as _ITEM_OVERHEAD, SHARD_BITS as _SHARD_BITS
 from corefast.wire.messages import Kind, PostResult, PostState
 
 cdef int64_t DIRECT_WAIT_MS = _DIRECT_WAIT_MS
-cdef Py_ssize_t MAX_ENVELOPE_BYTES = _MAX_ENVELOPE_BYTES
 cdef int MAX_UNANSWERED_POSTS = _MAX_UNANSWERED_POSTS
 cdef int64_t ITEM_OVERHEAD = _ITEM_OVERHEAD
 cdef int SHARD_BITS = _SHARD_BITS
@@ -35,35 +34,11 @@ cdef int S_UNKNOWN = PostState.UNKNOWN
 cdef int S_REFUSED = PostState.REFUSED
 cdef int K_DELIVERED = Kind.DELIVERED
 
-ID_BYTES = 16
 PAGE_ROWS = 256
 PAGE_BYTES = _MAX_UNACKED_BYTES
 
 # How long a write that failed waits, where there is somebody to wait for.
 cdef int64_t RETRY_MS = 1_000
-
-# Removals kept for a database that fails; what is lost beyond is delivered again, and acked again.
-cdef Py_ssize_t MAX_RETRIED = 100_000
-
-
-cdef bint _is_sound(object wire):
-    """True for a post that could be stored at all."""
-    if len(wire.id) != ID_BYTES:
-        return False
-    for part in wire.parts:
-        if part.kind not in (2, 3) or len(part.body) > MAX_ENVELOPE_BYTES:
-            return False
-    return True
-
-
-cdef bint _names(Account account, list parts):
-    """True when *parts* are for exactly the account's devices, in order."""
-    if len(parts) != len(account.devices):
-        return False
-    for device, part in zip(account.devices, parts):
-        if (<Device>device).address.device != part.device:
-            return False
-    return True
 
 
 cdef class Router:
@@ -78,15 +53,13 @@ cdef class Router:
         self.accounts = {}
         self.devices = {}
         self._store = store
+        self._ledger = Ledger(store, self._written)
         self._clock = clock
         self._wake = wake
         self._journal = journal
         self._next_seq = next_seq
         self._held = deque()
-        self._writes = []
-        self._removals = []
         self._dirty = []
-        self._barriers = deque()
         self._states = [0] * 6
 
     # ── connections ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,8 +96,7 @@ cdef class Router:
     def restore(self, int64_t mailbox, int64_t items, int64_t size):
         """Say how many rows a mailbox has in the store, once at the start."""
         cdef Mailbox box = self.box(mailbox)
-        box.items, box.bytes = items, size
-        self.waiting += items
+        self._ledger.count(box, items, size)
 
     def box(self, int64_t mailbox):
         """Return the mailbox with this key; its device has to be known."""
@@ -154,9 +126,9 @@ cdef class Router:
         found = self.accounts.get(wire.to)
         if found is None:
             return self._answer(sender, wire.id, S_UNKNOWN, now_ms)
-        if not _is_sound(wire) or sender.unanswered >= MAX_UNANSWERED_POSTS:
+        if not (<Account>found).could_take(wire) or sender.unanswered >= MAX_UNANSWERED_POSTS:
             return self._answer(sender, wire.id, S_REFUSED, now_ms)
-        if (<Account>found).devices_version != wire.devices_version or not _names(<Account>found, wire.parts):
+        if (<Account>found).devices_version != wire.devices_version or not (<Account>found).is_named_by(wire.parts):
             return self._answer(sender, wire.id, S_DEVICES_CHANGED, now_ms)
         return self._accept(sender, <Account>found, wire, now_ms)
 
@@ -226,18 +198,8 @@ cdef class Router:
         return 0
 
     cdef int _queue(self, Item item) except -1:
-        item.state = QUEUED
-        self._count(item.box, 1, len(item.body) + ITEM_OVERHEAD)
-        self._writes.append(item)
-        self._rouse()
-        return 0
-
-    cdef int _count(self, Mailbox box, int items, Py_ssize_t size) except -1:
-        """Add one row of *size* bytes to what *box* has, or take one."""
-        self.waiting += items
-        box.items += items
-        box.bytes += items * size
-        return 0
+        self._ledger.put(item)
+        return self._rouse()
 
     cdef int _settle(self, Item item, int64_t now_ms) except -1:
         """*item* was acked: cancel its write, or take it from the disk and tell its author."""
@@ -254,7 +216,7 @@ cdef class Router:
         if state == WRITING:
             self._remove(item.taken())
         elif state == QUEUED:
-            self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
+            self._ledger.cancel(item)
         if state != WRITING and item.replaces is not None:
             self._remove(item.replaces)
         return self._resolve(item, False, now_ms)
@@ -309,10 +271,8 @@ cdef class Router:
         return 0
 
     cdef int _remove(self, tuple row) except -1:
-        """Let a row (seq, mailbox, size) go with the next unit."""
-        self._removals.append(row)
-        self._rouse()
-        return 0
+        self._ledger.take(row)
+        return self._rouse()
 
     cdef int _touch(self, Outlet outlet) except -1:
         if not outlet.is_dirty:
@@ -327,7 +287,7 @@ cdef class Router:
     def next_due_ms(self):
         """When `tick` has work to do; 0 for never."""
         cdef Item item
-        if self._removals and self._done == self._handed:
+        if self._ledger.is_stuck():
             return self._clock() + RETRY_MS
         if not self._held:
             return 0
@@ -338,6 +298,11 @@ cdef class Router:
     def states(self):
         """Results given so far, by `PostState`."""
         return list(self._states)
+
+    @property
+    def waiting(self):
+        """Rows in all mailboxes, those on their way to the disk too."""
+        return self._ledger.waiting
 
     def tick(self):
         """Write what was forwarded and not acked in time."""
@@ -350,7 +315,7 @@ cdef class Router:
                     break
                 self._queue(item)
             self._held.popleft()
-        if self._removals:
+        if self._ledger.is_stuck():
             self._rouse()
 
     cdef int _rouse(self) except -1:
@@ -363,73 +328,40 @@ cdef class Router:
         """Hand this tick's writes to the store and this tick's messages to the connections."""
         cdef Outlet outlet
         self._is_awake = False
-        if self._writes or self._removals:
-            self._hand_over()
+        if self._ledger.has_work():
+            self._ledger.hand_over()
         dirty, self._dirty = self._dirty, []
         for entry in dirty:
             outlet = <Outlet>entry
             outlet.flush()
 
-    cdef int _hand_over(self) except -1:
-        cdef Item item
-        cdef list items = []
-        cdef list rows = []
-        writes, self._writes = self._writes, []
-        removals, self._removals = self._removals, []
-        for entry in writes:
-            item = <Item>entry
-            if item.state != QUEUED:
-                continue
-            item.state = WRITING
-            items.append(item)
-            rows.append(item.row())
-            if item.replaces is not None:
-                removals.append(item.replaces)
-        self._handed += 1
-        done = partial(self._written, items, removals)
-        try:
-            self._store.write(rows, [row[0] for row in removals], done)
-        except Exception as error:
-            done(error, [])
-        return 0
-
-    def _written(self, list items, list removals, object error, list changed):
-        """A unit is durable, or failed; *changed* says for each row put and then for each taken whether it was."""
+    def _written(self, list items, list changed):
+        """A unit is durable and *changed* says which items were new to the disk; None: it failed."""
         cdef int64_t now_ms = self._clock()
         cdef Item item
-        self._done += 1
-        if error is not None:
-            for entry in items:
-                self._unwritten(<Item>entry, now_ms)
-            if len(self._removals) < MAX_RETRIED:
-                self._removals.extend(removals)
-        else:
-            for entry, is_new in zip(items, changed):
-                item = <Item>entry
-                if not is_new:
-                    self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
-                if item.state == WRITING:
-                    item.state = STORED if is_new or item.mark else GONE
-                    self._resolve(item, True, now_ms)
-            for row, was_there in zip(removals, changed[len(items):]):
-                if was_there:
-                    self._count(<Mailbox>row[1], -1, row[2])
+        for index, entry in enumerate(items):
+            item = <Item>entry
+            if item.state != WRITING:
+                continue
+            if changed is None:
+                self._unwritten(item, now_ms)
+            else:
+                item.state = STORED if changed[index] or item.mark else GONE
+                self._resolve(item, True, now_ms)
         for entry in items:
             if (<Item>entry).box.phase == DRAINING:
                 self._pump((<Item>entry).box)
-        while self._barriers and self._barriers[0][0] <= self._done:
-            self._barriers.popleft()[1]()
 
     cdef int _unwritten(self, Item item, int64_t now_ms) except -1:
-        """The write failed: nobody was promised anything. Keep what a device may still ack, refuse the rest."""
-        if item.state != WRITING:
-            return 0
-        self._count(item.box, -1, len(item.body) + ITEM_OVERHEAD)
+        """The write failed and nobody was promised anything: keep what a device may still ack, and what we have to
+        report; refuse the rest."""
         if item.box.outlet is not None and item.box.outlet.in_flight.get(item.mark) is item:
             item.state = HELD
             item.due_ms = now_ms + RETRY_MS
             self._held.append(item)
             return 0
+        if item.kind >= 16:
+            return self._ledger.put(item)
         item.state = GONE
         if item.post is not None and not item.post.is_answered:
             item.post.is_answered = True
@@ -470,16 +402,11 @@ cdef class Router:
             return 0
         box.is_reading = True
         box.is_tail_cut = False
-        self.when_written(partial(self._start_read, box, box.outlet))
-        return 0
+        return self._ledger.when_written(partial(self._start_read, box, box.outlet))
 
     def when_written(self, callback not None):
         """Call back once everything accepted so far is durable or has failed; at once where nothing waits."""
-        needed = self._handed + (1 if self._writes or self._removals else 0)
-        if needed <= self._done:
-            callback()
-        else:
-            self._barriers.append((needed, callback))
+        self._ledger.when_written(callback)
 
     def _start_read(self, Mailbox box, Outlet outlet):
         """Ask for a page of about a window's bytes, judging by the mailbox's mean."""

@@ -41,6 +41,10 @@ REGISTRATION_BURST = 30
 REGISTRATION_REFILL_PER_S = 0.5
 """Claims from one address, where the relay is not on loopback."""
 
+UPLOAD_BURST = 20
+UPLOAD_REFILL_PER_S = 0.2
+"""Uploads of prekeys and pins of one device: they cost signature checks and a slow hash."""
+
 
 class Service:
     """Serves all connections; what belongs to one of them is its `Client`, kept in `Peer.state`."""
@@ -67,6 +71,7 @@ class Service:
         self._attachments = attachments
         self._bundle_rate = bundle_rate
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
+        self._upload_rate = Buckets(UPLOAD_BURST, UPLOAD_REFILL_PER_S)
         self._clock = clock
         self._one_way: dict[type, Callable[[Peer, Any], None]] = {PostBatch: self.post, Ack: self.ack}
         self._calls = Dispatcher(
@@ -137,6 +142,7 @@ class Service:
 
     async def put_prekeys(self, peer: Peer, message: PutPreKeys) -> PreKeyCount:
         device = _device_of(peer)
+        self._limit(self._upload_rate, device.row)
         identity = await self._registry.identity(device.account.number)
         return PreKeyCount(*await self._prekeys.put(device, identity, message.prekeys))
 
@@ -152,7 +158,9 @@ class Service:
         return bundle
 
     async def set_pin(self, peer: Peer, message: SetPin) -> Done:
-        await self._admission.set_pin(_device_of(peer).account.number, message.pin)
+        device = _device_of(peer)
+        self._limit(self._upload_rate, device.row)
+        await self._admission.set_pin(device.account.number, message.pin)
         return Done()
 
     def post(self, peer: Peer, batch: PostBatch) -> None:

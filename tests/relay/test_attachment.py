@@ -1,0 +1,41 @@
+"""The token and the commit number, without a relay."""
+
+import pytest
+
+from corefast.errors import AttachSuperseded
+from corefast.relay.attachment import Attachments
+from corefast.wire.messages import Attach
+
+OLD, NEW, OTHER = (bytes([number]) * 16 for number in range(3))
+
+
+def test_retry_after_a_lost_answer_is_agreed_to():
+    attachments = Attachments([(1, 0, OLD, 5)])
+    wish = Attach([0], OLD, NEW, 5)
+    attachments.move(1, wish)
+    attachments.move(1, wish)
+    attachments.recheck(1, wish)
+
+
+def test_all_shards_move_or_none():
+    attachments = Attachments([(1, 0, OLD, 5), (1, 1, OTHER, 5)])
+    with pytest.raises(AttachSuperseded):
+        attachments.move(1, Attach([0, 1], OLD, NEW, 5))
+    attachments.move(1, Attach([0], OLD, NEW, 5))
+
+
+def test_only_what_changed_is_written_and_again_after_a_failure():
+    attachments = Attachments([(1, 0, OLD, 5)])
+    attachments.saw(1, [0], 4)
+    assert not attachments.is_changed
+    attachments.saw(1, [0], 9)
+    [(_, params, _)] = attachments.take_changes()
+    assert params == (1, 0, OLD, 9) and not attachments.is_changed
+    attachments.untake()
+    assert len(attachments.take_changes()) == 1
+
+
+def test_absurd_commit_number_is_ignored():
+    attachments = Attachments([(1, 0, OLD, 5)])
+    attachments.saw(1, [0], 2**63)
+    assert not attachments.is_changed
