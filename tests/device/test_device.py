@@ -27,7 +27,7 @@ from corefast.errors import (
     StoreFull,
 )
 from corefast.link.secure import initiator_ik
-from corefast.net.client import connect, parse_relay_url
+from corefast.net.client import connect, format_relay_url, parse_relay_url
 from corefast.wire.codec import relay_codec
 from corefast.wire.messages import Attach, Kind, Part, Post, PostBatch, Register
 from tests.device.world import Watched, world
@@ -110,7 +110,8 @@ def test_messages_that_the_relay_has_not_got_leave_at_the_next_start(tmp_path):
             assert await offline.send_text(BOB, "1", ids[0]) == ids[0]
             await offline.close()
             async with w.device(ALICE), w.device(BOB) as bob:
-                texts = await bob.until(TextReceived, count=3)
+                # "0" was still in the reader's hands.
+                _, *texts = await bob.until(TextReceived, count=4)
                 assert [(text.id, text.text) for text in texts] == [(ids[n], str(n + 1)) for n in range(3)]
 
     uvloop.run(main())
@@ -283,9 +284,7 @@ def test_after_a_failed_commit_memory_is_as_the_store_is(tmp_path):
             await bob.until(Ready)
             await alice.device.send_text(BOB, "0")
             await bob.until(TextReceived)
-            for device in (alice.device, bob.device):
-                fail_next_commit(device)
-            await alice.device.send_text(BOB, "1", b"1" * 16) if False else None
+            fail_next_commit(alice.device)
             fail_next_commit(bob.device)
             with pytest.raises(StoreFull):
                 await alice.device.send_text(BOB, "refused")
@@ -315,7 +314,7 @@ def fail_next_commit(device: Device) -> None:
 def test_a_phone_without_a_relay_keeps_trying_and_says_so_once(tmp_path):
     async def main():
         async def nowhere():
-            return parse_relay_url("corefast://127.0.0.1:9/#" + "A" * 43)
+            return parse_relay_url(format_relay_url("127.0.0.1", 9, End().own.identity.public[1:]))
 
         device = await Device.open(tmp_path / "home", nowhere, ALICE, Options())
         watched = Watched(device)

@@ -34,7 +34,6 @@ from corefast.errors import (
     ParameterInvalid,
     RecipientIsSender,
     RemoteRefused,
-    StoreError,
 )
 from corefast.limits import MAX_TEXT_CHARACTERS
 from corefast.net.client import parse_relay_url
@@ -132,15 +131,12 @@ class Device:
         again, with the same id, after a restart.
         """
         async for batch in self.batches():
-            done: list[Stored] = []
-            try:
-                for event in batch:
-                    yield event
-                    if isinstance(event, Stored):
-                        done.append(event)
-            finally:
-                with contextlib.suppress(StoreError):  # closed in between: told again at the next start
-                    await self.mark_shown(done)
+            for event in batch:
+                yield event
+                if isinstance(event, Stored) and not self._is_closed:
+                    unit = Unit()
+                    self._profile.inbox.set_shown(unit, [event.seq])
+                    self._profile.database.commit_then(unit, _on_shown)
 
     async def batches(self) -> AsyncIterator[list[Event]]:
         """Yield events in lists, for readers that can take many at once; the reader calls `mark_shown` itself."""
@@ -352,6 +348,11 @@ class Device:
         self._stop(stopped(code))
         self._tasks[0].cancel()
         peer.close()
+
+
+def _on_shown(error: Exception | None) -> None:
+    if error is not None:
+        log.warning("shown.not_stored", error=type(error).__name__)
 
 
 def _by_peer(queue: Iterable[tuple[Peer, Any]]) -> list[tuple[Peer, list[Any]]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from corefast.device.client import Device
 from corefast.device.event import Event, TextReceived
@@ -17,13 +17,21 @@ def echo_id(our_number: str, message: TextReceived) -> bytes:
     return hashlib.sha256(text + message.id).digest()[:ID_BYTES]
 
 
-async def echo(device: Device, events: Iterable[Event]) -> None:
-    """Answer the texts among *events*, durably, and report them as read; wait while too much waits for the relay."""
+Tell = Callable[[TextReceived, bytes], None]
+
+
+async def echo(device: Device, events: Iterable[Event], tell: Tell = lambda text, answer_id: None) -> None:
+    """Answer the texts among *events*, durably, and report them as read; wait while too much waits for the relay.
+
+    *tell* hears of each text that is answered and of the answer's id.
+    """
     texts = [event for event in events if isinstance(event, TextReceived) and event.text]
     while texts:
         try:
             await asyncio.gather(*(_answer(device, text) for text in texts))
             await device.mark_read([text.id for text in texts])
+            for text in texts:
+                tell(text, echo_id(device.number, text))
             return
         except BusyError as busy:
             await asyncio.sleep(busy.retry_after_ms / 1_000)

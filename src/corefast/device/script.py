@@ -55,8 +55,13 @@ class Script:
         async for batch in self._device.batches():
             await self._output.write(b"".join(_line(fields_of(event)) for event in batch))
             if self._has_echo:
-                await echo(self._device, batch)
+                await self._echo(batch)
             await self._device.mark_shown(batch)
+
+    async def _echo(self, batch: list[Event]) -> None:
+        lines: list[bytes] = []
+        await echo(self._device, batch, lambda text, answer_id: lines.append(_line(_echo_fields(text, answer_id))))
+        await self._output.write(b"".join(lines))
 
     async def obey(self) -> None:
         """Carry out the lines of stdin, in order; its end is no reason to stop."""
@@ -127,6 +132,10 @@ def _text_fields(event: TextReceived) -> dict[str, Any]:
     fields: dict[str, Any] = {"event": "message", "from": event.sender, "id": encode_id(event.id), "type": "text"}
     fields |= {"text": event.text, "at_ms": event.at_ms}
     return fields | ({"name": event.name} if event.name else {})
+
+
+def _echo_fields(event: TextReceived, answer_id: bytes) -> dict[str, Any]:
+    return {"event": "accepted", "id": encode_id(answer_id), "to": event.sender, "text": event.text}
 
 
 def _status_fields(event: StatusChanged) -> dict[str, Any]:

@@ -30,6 +30,7 @@ MAX_REMEMBERED = 1_000
 """Texts of ours whose beginnings are shown beside their ticks."""
 
 _EXCERPT = 24
+_NUMBER_SIGNS = set("0123456789+-()/.")
 _TICKS = {"sent": "✓", "delivered": "✓✓", "read": "✓✓", "failed": "✗", "expired": "✗"}
 _STYLES = {"sent": "dim", "delivered": "dim", "read": "bright_blue", "failed": "red", "expired": "red"}
 
@@ -91,7 +92,8 @@ class Terminal:
     async def _turn_to(self, rest: str) -> None:
         """Read `NUMBER` or `NUMBER TEXT`; a number may have spaces, so the longest start that is one counts."""
         words = rest.split(" ")
-        for count in range(len(words), 0, -1):
+        spelled = next((at for at, word in enumerate(words) if set(word) - _NUMBER_SIGNS), len(words))
+        for count in range(spelled, 0, -1):
             try:
                 self._partner = canonical_number(" ".join(words[:count]))
             except CorefastError:

@@ -1,0 +1,183 @@
+"""`corefast phone` as a process: its lines, its exit codes, and what kill -9 does to it."""
+
+import asyncio
+
+import msgspec
+import uvloop
+
+from corefast.device import Ready, StatusChanged, TextReceived, decode_id
+from tests.device.world import Program, world
+
+ALICE, BOB = "99910000001", "99910000002"
+
+
+def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path):
+    async def main():
+        async with world(tmp_path) as w, w.device(ALICE) as alice:
+            phone = await w.phone("+999 1000 0002")
+            assert await phone.line() == {"event": "ready", "number": BOB}
+            phone.say(to="+999-10000001", text="hello")
+            accepted = await phone.until("accepted")
+            assert accepted["to"] == ALICE and len(accepted["id"]) == 22
+            [text] = await alice.until(TextReceived)
+            assert text.id == decode_id(accepted["id"]) and text.text == "hello"
+            await phone.until("status", id=accepted["id"], status="delivered")
+            await alice.device.send_text(BOB, "and hello")
+            message = await phone.until("message", type="text", text="and hello")
+            assert message["from"] == ALICE and isinstance(message["at_ms"], int)
+            phone.say(read=[message["id"]])
+            await alice.until(StatusChanged, status="read")
+            phone.process.stdin.write_eof()
+            await alice.device.send_text(BOB, "after the end of stdin")
+            await phone.until("message", text="after the end of stdin")
+            assert await phone.stop() == 0
+
+    uvloop.run(main())
+
+
+def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path):
+    async def main():
+        async with world(tmp_path) as w, w.device(ALICE) as alice:
+            await alice.until(Ready)
+            phone = await w.phone(BOB)
+            await phone.until("ready")
+            bad = [b"{", b"[]", b'{"to":1,"text":"x"}', b"{}", b'{"read":["x"]}', b"[" * 50_000, b"x" * 70_000, b"\xff"]
+            for line in bad:
+                phone.process.stdin.write(line + b"\n")
+                error = await phone.until("error")
+                assert error["code"] == "parameter.invalid" and error["text"]
+            phone.say(to="12", text="x")
+            assert (await phone.until("error"))["code"] == "number.invalid"
+            phone.say(to=ALICE, text="still here")
+            await alice.until(TextReceived)
+            await phone.kill()
+
+    uvloop.run(main())
+
+
+def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path):
+    async def main():
+        count = 200
+        async with world(tmp_path) as w, w.device(ALICE) as alice:
+            phone = await w.phone(BOB)
+            await phone.until("ready")
+            sending = asyncio.create_task(send_slowly(alice, count))
+            shown: dict[str, str] = {}
+            for lines in (3, 40, 80):
+                for _ in range(lines):
+                    await phone.until("message")
+                remember(shown, await phone.kill())
+                phone = await w.phone(BOB)
+            await sending
+            while len(shown) < count:
+                await phone.until("message")
+                remember(shown, phone.lines)
+            assert list(shown.values()) == [str(n) for n in range(count)]
+            await phone.stop()
+            # All of it is marked as shown: a further start is silent.
+            phone = await w.phone(BOB)
+            await phone.until("ready")
+            await alice.device.send_text(BOB, "last")
+            assert (await phone.until("message"))["text"] == "last"
+            assert [line["text"] for line in phone.lines if line["event"] == "message"] == ["last"]
+            await phone.kill()
+
+    async def send_slowly(alice, count):
+        for n in range(count):
+            await alice.device.send_text(BOB, str(n))
+            await asyncio.sleep(0.005)
+
+    def remember(shown, lines):
+        for line in lines:
+            if line["event"] == "message":
+                assert shown.setdefault(line["id"], line["text"]) == line["text"]
+
+    uvloop.run(main())
+
+
+def test_a_killed_echo_answers_each_message_once(tmp_path):
+    async def main():
+        count = 60
+        async with world(tmp_path) as w, w.device(ALICE) as alice:
+            echo = await w.phone(BOB, "--echo")
+            await echo.until("ready")
+            for n in range(count):
+                await alice.device.send_text(BOB, str(n))
+                if n in (10, 30):
+                    await echo.kill()
+                    echo = await w.phone(BOB, "--echo")
+            await alice.until(TextReceived, count=count)
+            await alice.until(StatusChanged, count=1, status="read")
+            await alice.device.send_text(BOB, "end")
+            await alice.until(TextReceived, text="end")
+            texts = [event.text for event in alice.events if isinstance(event, TextReceived)]
+            assert texts == [*map(str, range(count)), "end"]
+            await echo.kill()
+
+    uvloop.run(main())
+
+
+def test_a_taken_number_ends_the_second_phone_with_the_remedy(tmp_path):
+    async def main():
+        async with world(tmp_path) as w:
+            first = await w.phone(BOB)
+            await first.until("ready")
+            second = await w.phone(BOB, home="second")
+            assert (await second.line())["code"] == "number.taken"
+            code, errors = await second.ended()
+            assert code == 3 and "--replace" in errors
+            third = await w.phone(BOB, "--replace", home="second")
+            await third.until("ready")
+            code, errors = await first.ended()
+            assert code == 3 and "another device" in errors
+            await third.kill()
+
+    uvloop.run(main())
+
+
+def test_a_home_serves_one_phone_at_a_time(tmp_path):
+    async def main():
+        async with world(tmp_path) as w:
+            first = await w.phone(BOB)
+            await first.until("ready")
+            code, errors = await (await w.phone(BOB)).ended()
+            assert code == 2 and str(first.process.pid) in errors
+            await first.kill()
+
+    uvloop.run(main())
+
+
+def test_settings_that_cannot_work_are_named(tmp_path):
+    async def main():
+        home = ("--home", str(tmp_path / "home"))
+        for flags, word in (
+            (("--number", "12", "--relay", "corefast://h:1/#" + "B" * 43), "--number"),
+            (("--number", BOB), "--relay"),
+            (("--number", BOB, "--relay", "corefast://h:1/"), "no key"),
+        ):
+            code, errors = await (await Program.start("corefast.device", *home, *flags)).ended()
+            assert code == 2 and word in errors
+
+    uvloop.run(main())
+
+
+def test_a_phone_finds_the_relay_of_an_up_folder_also_after_it_moved(tmp_path):
+    async def main():
+        async with world(tmp_path / "one") as w:
+            up = tmp_path / "up.json"
+            starting = asyncio.create_task(
+                Program.start(
+                    *("corefast.device", "--json", "--number", BOB),
+                    *("--home", str(tmp_path / "home"), "--data", str(tmp_path)),
+                )
+            )
+            up.write_bytes(msgspec.json.encode({"relay": w.url, "api": "http://127.0.0.1:9090"}))
+            phone = await starting
+            await phone.until("ready")
+        async with world(tmp_path / "two") as w:
+            up.write_bytes(msgspec.json.encode({"relay": w.url}))
+            await phone.until("error", code="link.lost")
+            await phone.until("ready")
+            await phone.kill()
+
+    uvloop.run(main())

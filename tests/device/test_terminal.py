@@ -1,0 +1,113 @@
+"""What people see: words, ticks, and nothing that steers their terminal."""
+
+import asyncio
+import io
+
+import pytest
+from rich.console import Console
+
+from corefast.device.config import PhoneConfig, home_of
+from corefast.device.echo import echo_id
+from corefast.device.event import IdentityNews, Offline, Ready, StatusChanged, Stopped, TextReceived, Unreadable
+from corefast.device.name import decode_id, encode_id
+from corefast.device.terminal import Terminal, printable
+from corefast.errors import ParameterInvalid
+
+ALICE, BOB = "99910000001", "493023125000"
+
+
+class Sent:
+    """A device that remembers what it was told to send."""
+
+    number = ALICE
+
+    def __init__(self):
+        self.texts = []
+
+    async def send_text(self, to, text):
+        self.texts.append((to, text))
+        return bytes(16)
+
+
+def terminal():
+    device = Sent()
+    return Terminal(device, has_echo=False, console=Console(file=io.StringIO(), width=200)), device
+
+
+def shown(face):
+    return face._console.file.getvalue()
+
+
+def test_events_read_like_sentences():
+    face, _ = terminal()
+    text = TextReceived(1, BOB, bytes(16), "hello\nworld", 0, "The shop")
+    for event in (
+        Ready(ALICE),
+        text,
+        StatusChanged(bytes(16), BOB, "read", 0),
+        StatusChanged(bytes(16), BOB, "failed", 0, "number.unknown"),
+        Unreadable(2, BOB, bytes(16), 0, "message.mac"),
+        IdentityNews(3, BOB, bytes(16), 0),
+        Offline("link.lost", "nobody answers"),
+        Stopped("number.taken", "use --replace"),
+    ):
+        face._show(event)
+    lines = shown(face)
+    for words in ("is online", "The shop (+49 30 23125000)  hello\nworld", "✓✓ read", "✗ failed (number.unknown)"):
+        assert words in lines
+    for words in ("could not be decrypted", "new identity key", "offline: nobody answers", "--replace"):
+        assert words in lines
+
+
+def test_with_one_correspondent_typing_answers():
+    face, device = terminal()
+    face._show(TextReceived(1, BOB, bytes(16), "hello", 0))
+    asyncio.run(face._do("hi there"))
+    assert device.texts == [(BOB, "hi there")]
+
+
+def test_a_partner_is_chosen_by_number_in_any_spelling():
+    face, device = terminal()
+    asyncio.run(face._do("hello?"))
+    assert device.texts == [] and "/to NUMBER" in shown(face)
+    asyncio.run(face._do("/to +49 30 23125000"))
+    asyncio.run(face._do("one"))
+    asyncio.run(face._do("/to +49 171 3920001 two words"))
+    asyncio.run(face._do("three"))
+    assert device.texts == [(BOB, "one"), ("491713920001", "two words"), ("491713920001", "three")]
+    asyncio.run(face._do("/to nobody"))
+    asyncio.run(face._do("/what"))
+    asyncio.run(face._do("/help"))
+    assert "international form" in shown(face) and "unknown command" in shown(face) and "/quit" in shown(face)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "a\rb", "\u202egnp.exe", "\x07"])
+def test_whoever_writes_to_us_cannot_steer_the_terminal(text):
+    face, _ = terminal()
+    face._show(TextReceived(1, BOB, bytes(16), text, 0, text))
+    assert not set(shown(face)) & set("\x1b\x9b\r\u202e\x07")
+    assert printable("plain\ntext ✓") == "plain\ntext ✓"
+
+
+def test_ids_are_written_as_22_characters_and_read_strictly():
+    message_id = bytes(range(16))
+    assert decode_id(encode_id(message_id)) == message_id and len(encode_id(message_id)) == 22
+    for text in ("", "A" * 21, "A" * 23, "A" * 21 + "B", "!" * 22, encode_id(message_id) + "=", "é" * 22):
+        with pytest.raises(ParameterInvalid):
+            decode_id(text)
+
+
+def test_an_echo_has_one_id_for_each_message_and_author():
+    one = TextReceived(1, BOB, bytes(16), "x", 0)
+    assert echo_id(ALICE, one) == echo_id(ALICE, TextReceived(9, BOB, bytes(16), "x", 5))
+    others = [TextReceived(1, ALICE, bytes(16), "x", 0), TextReceived(1, BOB, b"1" * 16, "x", 0)]
+    assert len({echo_id(ALICE, each) for each in (one, *others)} | {echo_id(BOB, one)}) == 4
+
+
+def test_a_phone_lives_in_the_users_data_folder_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert home_of(PhoneConfig(number=ALICE), ALICE) == tmp_path / "corefast" / "phones" / ALICE
+    assert home_of(PhoneConfig(number=ALICE, home=str(tmp_path / "x")), ALICE) == tmp_path / "x"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert home_of(PhoneConfig(number=ALICE), ALICE) == tmp_path / ".local/share/corefast/phones" / ALICE
