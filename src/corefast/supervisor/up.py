@@ -1,7 +1,8 @@
 """`corefast up`: relay, core, api and webhooks on this machine, started in order, watched, and stopped in order."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
@@ -27,7 +28,11 @@ class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Run the whole system on this machine."""
 
     data: Annotated[str, Meta(description="folder for keys, messages and logs")] = "./data"
-    port: Annotated[int, Meta(description="port of the API, on loopback", ge=1, le=65_535)] = 9090
+    port: Annotated[int, Meta(description="port of the API", ge=1, le=65_535)] = 9090
+    host: Annotated[
+        str, Meta(description="address to serve the API and phones on; beyond loopback, phones register by code")
+    ] = HOST
+    relay_public: Annotated[str, Meta(description="HOST:PORT that phones reach the relay by, where it is another")] = ""
     number: Annotated[str, Meta(description="the business's number; kept from the first run on")] = ""
     webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
     demo: Annotated[bool, Meta(description="add a phone that echoes and, without --webhook, a receiver")] = False
@@ -88,22 +93,25 @@ class Up:
         self._screen.show(f"corefast {__version__}: starting relay, core, api and webhooks …")
 
         relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
-        await self._keep("core", self._core_command(memory, relay)).ready()
+        environ = await self._admission(memory.number)
+        await self._keep("core", self._core_command(memory, self._own_url(memory, relay)), environ=environ).ready()
         core = f"{HOST}:{memory.core_port}"
         front = [self._keep(name, command) for name, command in self._front_commands(core)]
-        demo = self._start_demo(core, relay)
+        demo = await self._start_demo(core, self._own_url(memory, relay))
         await self._install_key(core)
         for child in front + demo:
             await child.ready()
 
         api = f"http://{HOST}:{config.port}"
         folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
-        self._show_banner(api, key)
+        self._show_banner(api, key, relay)
 
     def _relay_command(self, memory: Memory) -> list[str]:
-        listen = f"{HOST}:{memory.relay_port}"
+        listen = f"{self._config.host}:{memory.relay_port}"
+        public = self._config.relay_public or f"{HOST}:{memory.relay_port}"
         data = str(self._folder / "relay")
-        return ["corefast.relay", "--data-dir", data, "--listen", listen, "--registration", "open"]
+        mode = "code" if self._is_shared else "open"
+        return ["corefast.relay", "--data-dir", data, "--listen", listen, "--public", public, "--registration", mode]
 
     def _core_command(self, memory: Memory, relay: str) -> list[str]:
         listen = f"{HOST}:{memory.core_port}"
@@ -112,27 +120,34 @@ class Up:
         return [*command, "--number", memory.number, *webhook]
 
     def _front_commands(self, core: str) -> list[tuple[str, list[str]]]:
-        listen = f"{HOST}:{self._config.port}"
+        listen = f"{self._config.host}:{self._config.port}"
         secrets = self._folder / "core"
         return [
             ("api", ["api", "--listen", listen, "--core", core, "--core-secret-file", str(secrets / "front.secret")]),
             ("webhooks", ["api.webhooks", "--core", core, "--core-secret-file", str(secrets / "webhooks.secret")]),
         ]
 
-    def _start_demo(self, core: str, relay: str) -> list[Child]:
+    async def _start_demo(self, core: str, relay: str) -> list[Child]:
         if not self._config.demo:
             return []
         home = str(self._folder / "phone")
         phone = ["corefast.device", "--json", "--echo", "--number", DEMO_NUMBER, "--home", home, "--relay", relay]
-        children = [self._keep("phone", phone, self._on_phone)]
+        children = [self._keep("phone", phone, self._on_phone, await self._admission(DEMO_NUMBER))]
         if not self._config.webhook:
             listen = ["api.listen", "--json", "--port", "0", "--data", str(self._folder.path), "--core", core]
             children.append(self._keep("listen", listen, self._on_webhook))
         return children
 
-    def _keep(self, name: str, command: list[str], on_fact: Callable[[Facts], None] = lambda _: None) -> Child:
+    def _keep(
+        self,
+        name: str,
+        command: list[str],
+        on_fact: Callable[[Facts], None] = lambda _: None,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> Child:
         """Start a child and see that it stays; its failure becomes ours."""
-        child = Child(name, command, self._folder.logs, {"COREFAST_LOG_LEVEL": self._config.log_level}, on_fact)
+        environ = {"COREFAST_LOG_LEVEL": self._config.log_level, **environ}
+        child = Child(name, command, self._folder.logs, environ, on_fact)
         self._children[name] = child
         task = asyncio.ensure_future(child.keep(self._screen.show))
         self._keeping.add(task)
@@ -143,6 +158,25 @@ class Up:
         self._keeping.discard(task)
         if not task.cancelled() and (error := task.exception()) and not self._failed.done():
             self._failed.set_exception(error)
+
+    @property
+    def _is_shared(self) -> bool:
+        """True where others than this machine reach us: there nobody registers without a code."""
+        return self._config.host != HOST
+
+    def _own_url(self, memory: Memory, relay: str) -> str:
+        """Return the relay's URL for programs of this machine."""
+        return f"corefast://{HOST}:{memory.relay_port}/#{relay.partition('#')[2]}"
+
+    async def _admission(self, number: str) -> dict[str, str]:
+        """Return what lets a child of ours register *number*; a code that is not needed ends in ten minutes."""
+        if not self._is_shared:
+            return {}
+        process = await spawn(["corefast.relay", "issue-code", number, "--data-dir", str(self._folder / "relay")])
+        answer, complaint = await process.communicate()
+        if process.returncode:
+            raise ChildFailed(f"code: {complaint.decode(errors='replace').strip().rpartition(chr(10))[2]}")
+        return {"COREFAST_CODE": answer.decode().split()[0]}
 
     async def _install_key(self, core: str) -> None:
         """Give the core our API key; it keeps only the digest."""
@@ -156,12 +190,17 @@ class Up:
 
     # ── while it runs ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _show_banner(self, api: str, key: str) -> None:
+    def _show_banner(self, api: str, key: str, relay: str) -> None:
+        shown, quote = key, "'"
+        if self._is_shared:  # in a container what we show is kept as a log, where no key belongs
+            self._screen.show(f"relay    {relay}   (a phone needs a code: corefast relay issue-code NUMBER)")
+            shown, key, quote = f"in {self._folder / 'api.key'}", f"$(cat {self._folder / 'api.key'})", '"'
+        header = f"{quote}Authorization: Bearer {key}{quote}"
         body = f'{{"id":"{DEMO_NUMBER}","message":"Hello world!"}}'
         self._screen.show(f"API      {api}   (docs at /docs)")
-        self._screen.show(f"key      {key}")
+        self._screen.show(f"key      {shown}")
         self._screen.show(f"data     {self._config.data}   (make reset erases it)")
-        self._screen.show(f"try      curl -H 'Authorization: Bearer {key}' -d '{body}' {api}/api/v7/chat")
+        self._screen.show(f"try      curl -H {header} -d '{body}' {api}/api/v7/chat")
 
     def _on_phone(self, facts: Facts) -> None:
         if line := phone_line(DEMO_NUMBER, facts):
