@@ -64,6 +64,7 @@ MAY_USE = {
     "api": {"corefast.wire", "corefast.net", "corefast.link.secure"} | EDGE,
     "corefast.supervisor": EDGE,
     "corefast.cli": {"corefast.config", "corefast.process"},
+    "corefast.health": set(),
     "corefast.__main__": {"corefast.cli"},
     "corefast.__init__": set(),
 }
