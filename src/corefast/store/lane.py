@@ -1,46 +1,73 @@
 """The queue before one connection: what arrives while a batch runs goes into the next.
 
-Knows the loop and no SQL. A lane's connection is owned by its thread while a batch runs and by the loop in between.
+Knows the loop; no SQL and no engine.
 """
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from corefast.errors import Overloaded, StoreError
 from corefast.limits import MAX_BATCH_UNITS, MAX_QUEUED_UNITS
-from corefast.store.commit import Batch, Connection
-from corefast.store.database import Op
+from corefast.store.database import Op, Rows
 
 Waiter = asyncio.Future[Any] | Callable[[Exception | None], None]
 
 
-class _Load:
+class Batch(Protocol):
+    """Units of work on their way through one connection: filled, run once, read once."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    def __len__(self) -> int: ...
+
+    def add(self, ops: list[Op]) -> None:
+        """Append one unit; raise `TypeError` or `OverflowError` for a value no database takes, and append nothing."""
+
+    def set_prelude(self, ops: list[Op]) -> None: ...
+
+    def error(self) -> Exception | None:
+        """Return a new exception that says why the transaction failed, or None."""
+
+    def results(self) -> list[list[Rows] | None]:
+        """Return for each unit the rows of each of its statements that has columns; None where none has."""
+
+
+B = TypeVar("B", bound=Batch)
+
+
+class Runner(Protocol[B]):
+    """One connection: runs the batches it made, one at a time."""
+
+    def new_batch(self) -> B: ...
+
+    def start(self, batch: B, done: Callable[[], None]) -> None:
+        """Begin to run *batch*; call *done* on the loop, in a later turn, when it has run."""
+
+
+class _Load(Generic[B]):
     """A batch and who waits for each of its units."""
 
     __slots__ = ("batch", "waiters")
 
-    def __init__(self, connection: Connection) -> None:
-        self.batch = Batch(connection)
+    def __init__(self, batch: B) -> None:
+        self.batch = batch
         self.waiters: list[Waiter] = []
 
 
-class Lane:
+class Lane(Generic[B]):
     """Feeds one connection, one batch at a time, in order."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, runner: Runner[B]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connection = connection
-        self._queue: deque[_Load] = deque()
-        self._running: _Load | None = None
+        self._runner = runner
+        self._queue: deque[_Load[B]] = deque()
+        self._running: _Load[B] | None = None
         self._waiting = 0
         self._is_scheduled = False
         self._idle: asyncio.Future[None] | None = None
-        self._thread = threading.Thread(target=connection.serve, name=name, daemon=True)
-        self._thread.start()
-        self._loop.add_reader(connection.done_fd, self._finish)
 
     def put(self, ops: list[Op], waiter: Waiter) -> None:
         """Queue one unit; raise, and queue nothing, when closed, too far behind or given an impossible value."""
@@ -57,20 +84,16 @@ class Lane:
             self._is_scheduled = True
             self._loop.call_soon(self._start)
 
-    def _open_load(self) -> _Load:
+    def _open_load(self) -> _Load[B]:
         if not self._queue or len(self._queue[-1].waiters) >= MAX_BATCH_UNITS:
-            self._queue.append(_Load(self._connection))
+            self._queue.append(_Load(self._runner.new_batch()))
         return self._queue[-1]
 
     async def close(self) -> None:
-        """Refuse new units, run what is queued, end the thread."""
+        """Refuse new units and run what is queued."""
         if self._idle is None:
             self._idle = self._loop.create_future()
             self._note_idle()
-            await asyncio.shield(self._idle)
-            self._loop.remove_reader(self._connection.done_fd)
-            self._connection.stop()
-            self._thread.join()
         await asyncio.shield(self._idle)
 
     def _note_idle(self) -> None:
@@ -91,26 +114,25 @@ class Lane:
                     self._answer(waiter, error, [])
                 continue
             self._running = load
-            self._connection.start(load.batch)
+            self._runner.start(load.batch, self._finish)
 
     def _finish(self) -> None:
         load, self._running = self._running, None
         assert load is not None
-        self._connection.take()
         self._waiting -= len(load.waiters)
         self._note(load.batch)
-        # The thread works on the next batch while the callbacks of this one run.
+        # The connection works on the next batch while the callbacks of this one run.
         self._start()
         self._settle(load.batch, load.waiters)
         self._note_idle()
 
-    def _prepare(self, batch: Batch) -> None:
+    def _prepare(self, batch: B) -> None:
         """Called before *batch* runs; an exception fails it."""
 
-    def _note(self, batch: Batch) -> None:
+    def _note(self, batch: B) -> None:
         """Called after *batch* ran, before the next one starts."""
 
-    def _settle(self, batch: Batch, waiters: list[Waiter]) -> None:
+    def _settle(self, batch: B, waiters: list[Waiter]) -> None:
         """Answer everyone who waits for *batch*."""
         raise NotImplementedError
 
@@ -128,33 +150,24 @@ class Lane:
             waiter.set_exception(error)
 
 
-class ReadLane(Lane):
-    """Queries; each stands for itself."""
-
-    def _settle(self, batch: Batch, waiters: list[Waiter]) -> None:
-        results = batch.results()
-        for waiter, error, rows in zip(waiters, batch.errors(), results, strict=True):
-            self._answer(waiter, error, rows[0] if rows else [])
-
-
-class CommitLane(Lane):
+class CommitLane(Lane[B]):
     """Units of work; a batch of them is one transaction."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
-        super().__init__(connection, name)
+    def __init__(self, runner: Runner[B]) -> None:
+        super().__init__(runner)
         self.prelude: Callable[[], list[Op]] | None = None
         self.hooks: list[Callable[[int, float], None]] = []
 
-    def _prepare(self, batch: Batch) -> None:
+    def _prepare(self, batch: B) -> None:
         if self.prelude is not None:
             batch.set_prelude(self.prelude())
 
-    def _note(self, batch: Batch) -> None:
+    def _note(self, batch: B) -> None:
         if batch.error() is None:
             for hook in self.hooks:
                 hook(len(batch), batch.seconds)
 
-    def _settle(self, batch: Batch, waiters: list[Waiter]) -> None:
+    def _settle(self, batch: B, waiters: list[Waiter]) -> None:
         if batch.error() is not None:
             for waiter in waiters:
                 # Each gets its own exception: a shared one would grow a traceback per raise.

@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from corefast.errors import SetupError, StoreBusy, StoreError
-from corefast.store.commit import Connection
+from corefast.store.commit import Batch, Connection
 from corefast.store.database import Op, Rows, Statement, Unit
-from corefast.store.lane import CommitLane, ReadLane
+from corefast.store.lane import CommitLane, Lane, Waiter
 from corefast.store.migrate import Migration, pending
 
 BUSY_TIMEOUT_MS = 5_000
@@ -34,6 +35,46 @@ CREATE TABLE IF NOT EXISTS schema_version (number INTEGER PRIMARY KEY, name TEXT
 """
 
 
+class _Worker:
+    """A connection's thread: it owns the connection while a batch runs, and the loop does in between."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._done: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=connection.serve, name=name, daemon=True)
+        self._thread.start()
+        self._loop.add_reader(connection.done_fd, self._finish)
+
+    def new_batch(self) -> Batch:
+        return Batch(self._connection)
+
+    def start(self, batch: Batch, done: Callable[[], None]) -> None:
+        self._done = done
+        self._connection.start(batch)
+
+    def _finish(self) -> None:
+        self._connection.take()
+        self._done()
+
+    def stop(self) -> None:
+        """End the thread; nothing may be running. Harmless when repeated."""
+        if not self._thread.is_alive():
+            return
+        self._loop.remove_reader(self._connection.done_fd)
+        self._connection.stop()
+        self._thread.join()
+
+
+class _Queries(Lane[Batch]):
+    """Queries; each stands for itself."""
+
+    def _settle(self, batch: Batch, waiters: list[Waiter]) -> None:
+        results = batch.results()
+        for waiter, error, rows in zip(waiters, batch.errors(), results, strict=True):
+            self._answer(waiter, error, rows[0] if rows else [])
+
+
 class SqliteDatabase:
     """`Database` on one SQLite file."""
 
@@ -41,8 +82,9 @@ class SqliteDatabase:
         self._loop = asyncio.get_running_loop()
         self._writer = writer
         self._reader = reader
-        self._commits = CommitLane(writer, "store-commit")
-        self._reads = ReadLane(reader, "store-read")
+        self._workers = [_Worker(writer, "store-commit"), _Worker(reader, "store-read")]
+        self._commits = CommitLane(self._workers[0])
+        self._reads = _Queries(self._workers[1])
 
     async def fetch(self, statement: Statement, *params: Any) -> Rows:
         waiter: asyncio.Future[Rows] = self._loop.create_future()
@@ -66,6 +108,8 @@ class SqliteDatabase:
     async def close(self) -> None:
         await self._commits.close()
         await self._reads.close()
+        for worker in self._workers:
+            worker.stop()
         await asyncio.to_thread(self._let_go)
 
     def _let_go(self) -> None:
