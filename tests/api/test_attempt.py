@@ -112,7 +112,9 @@ def test_a_receiver_that_never_answers_is_given_up():
     uvloop.run(main())
 
 
-def test_a_receiver_whose_answer_drips_has_taken_the_event():
+def test_a_receiver_whose_answer_drips_has_taken_the_event(monkeypatch):
+    monkeypatch.setattr("api.webhooks.attempt.ANSWER_TIMEOUT_S", 0.05)
+
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)

@@ -1,17 +1,21 @@
 """Health, metrics and documentation."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import msgspec
+import pytest
 import uvloop
 
 from api import openapi
+from api.app import serve
+from api.config import ApiConfig
 from api.errors import TABLE, V1_TITLES
-from corefast.errors import LinkLost
+from corefast.errors import LinkLost, SetupError
 from corefast.wire.gateway import GetHealth, GetMetrics, Metrics
 
-from ..support.fake_core import FakeCore, health
+from ..support.fake_core import FakeCore, health, write_secret
 from .front import AUTH, front
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +127,20 @@ def test_metrics_are_served_without_a_core_and_may_need_a_key():
             assert b"\ncorefast_api_core_up 0\n" in reply.body
 
     uvloop.run(main())
+
+
+def test_a_front_that_cannot_start_says_what_it_lacks(tmp_path):
+    (tmp_path / "short").write_text("c2hvcnQ=")
+    secret = str(write_secret(tmp_path))
+    mistakes = [
+        (ApiConfig(core="127.0.0.1:1", core_secret_file=str(tmp_path / "no")), "the core makes this file"),
+        (ApiConfig(core="127.0.0.1:1", core_secret_file=str(tmp_path / "short")), "does not hold a secret"),
+        (ApiConfig(core="nowhere", core_secret_file=secret), "'nowhere' is not HOST:PORT"),
+        (ApiConfig(core="127.0.0.1:1", core_secret_file=secret, listen="9090"), "'9090' is not HOST:PORT"),
+    ]
+    for config, sentence in mistakes:
+        with pytest.raises(SetupError, match=sentence):
+            uvloop.run(serve(config, asyncio.Event()))
 
 
 # ── documentation ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
@@ -15,7 +14,6 @@ import uvloop
 from standardwebhooks import Webhook as Signer
 
 from api.webhooks.signature import headers_of
-from corefast.errors import TokenInvalid
 from corefast.wire import gateway
 
 from ..support.fake_core import KEY, FakeCore, write_secret
@@ -27,36 +25,26 @@ STATUSES = (gateway.State.DELIVERED,)
 
 
 @asynccontextmanager
-async def program(
-    *words: str, ready: bool = True, **environ: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict]]:
+async def program(*words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict]]:
     """Run `python -m` *words*; yields the process and its ready line, and asserts that SIGTERM ends it well."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *words,
-        env=os.environ | environ,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:
         async with asyncio.timeout(20):
-            yield process, json.loads(await process.stdout.readline()) if ready else {}
-            if ready and process.returncode is None:
+            yield process, json.loads(await process.stdout.readline())
+            if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
                 assert await process.wait() == 0
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-async def output(*words: str, **environ: str) -> tuple[int, str, str]:
-    """Run `python -m` *words* to its end; return exit code, stdout and stderr."""
-    async with program(*words, ready=False, **environ) as (process, _):
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
 
 
 def test_the_front_outlives_its_core_and_stops_within_three_seconds(tmp_path):
@@ -81,20 +69,6 @@ def test_the_front_outlives_its_core_and_stops_within_three_seconds(tmp_path):
             assert await process.wait() == 0
             assert asyncio.get_running_loop().time() - began < 3
         await core.stop()
-
-    uvloop.run(main())
-
-
-def test_the_front_says_what_it_lacks(tmp_path):
-    async def main():
-        code, _, complaint = await output("api", "--core", "127.0.0.1:1", "--core-secret-file", str(tmp_path / "no"))
-        assert code == 2
-        assert complaint.startswith("corefast: ") and complaint.count("\n") == 1
-        (tmp_path / "bad").write_text("not a secret")
-        code, _, complaint = await output("api", "--core", "127.0.0.1:1", "--core-secret-file", str(tmp_path / "bad"))
-        assert (code, "not a secret" in complaint) == (2, False)
-        code, _, complaint = await output("api", "--core", "nowhere", "--core-secret-file", str(write_secret(tmp_path)))
-        assert code == 2 and "HOST:PORT" in complaint
 
     uvloop.run(main())
 
@@ -174,80 +148,5 @@ def test_listen_is_the_webhook_while_it_runs_and_shows_each_event_once(tmp_path)
             ]
         assert core.calls[-1] == gateway.SetWebhook(before.url, STATUSES)
         await core.stop()
-
-    uvloop.run(main())
-
-
-# ── key ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-VIEW = gateway.KeyView("key_7", "shop", "493023125000", (gateway.Scope.SEND,), 1_900_000_000_000)
-
-
-def key_core() -> FakeCore:
-    def revoke(message):
-        if message.id != VIEW.id:
-            raise TokenInvalid("no API key has this id")
-        return gateway.Done()
-
-    core = FakeCore()
-    core.on[gateway.NewKey] = lambda message: gateway.NewKeyMade(VIEW, message.key or "cf_new")
-    core.on[gateway.ListKeys] = lambda message: gateway.Keys([VIEW])
-    core.on[gateway.RevokeKey] = revoke
-    return core
-
-
-def test_keys_are_made_listed_and_revoked(tmp_path):
-    async def main():
-        core = key_core()
-        data = up_folder(tmp_path, await core.start())
-        code, out, err = await output("api.key", "new", "--name", "shop", "--scope", "send", "--data", data)
-        assert (code, out) == (0, "cf_new\n")
-        assert "key_7" in err
-        assert core.calls[-1] == gateway.NewKey("shop", (gateway.Scope.SEND,))
-
-        code, out, _ = await output("api.key", "list", "--json", "--data", data)
-        assert json.loads(out)["keys"][0]["id"] == "key_7"
-        assert "key_7" in (await output("api.key", "list", "--data", data))[1]
-
-        code, out, _ = await output("api.key", "revoke", "key_7", "--data", data)
-        assert (code, out) == (0, "key_7 is revoked\n")
-        code, _, err = await output("api.key", "revoke", "key_8", "--data", data)
-        assert (code, "no API key has this id" in err) == (2, True)
-        await core.stop()
-
-    uvloop.run(main())
-
-
-def test_up_takes_its_own_key_over_by_a_file(tmp_path):
-    async def main():
-        core = key_core()
-        address = await core.start()
-        data = up_folder(tmp_path, "127.0.0.1:1")
-        (tmp_path / "api.key").write_text("cf_kept\n")
-        words = ("api.key", "new", "--name", "up", "--json", "--data", data, "--core", address)
-        code, out, _ = await output(*words, COREFAST_KEY_FILE=str(tmp_path / "api.key"))
-        assert (code, json.loads(out)["key"]) == (0, "cf_kept")
-        assert core.calls[-1].key == "cf_kept"
-        await core.stop()
-
-    uvloop.run(main())
-
-
-def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path):
-    async def main():
-        data = up_folder(tmp_path, "127.0.0.1:1")
-        mistakes = (
-            ("api.key", "forget", "--data", data),
-            ("api.key", "revoke", "--data", data),
-            ("api.key", "new", "--scope", "all", "--data", data),
-            ("api.key", "list", "--data", str(tmp_path / "nowhere")),
-            ("api.listen",),
-            ("api.listen", "--secret", "whsec_"),
-        )
-        for words in mistakes:
-            code, _, complaint = await output(*words)
-            assert (words, code) == (words, 2)
-            assert complaint.startswith("corefast: ") and complaint.count("\n") == 1, words
 
     uvloop.run(main())

@@ -243,7 +243,7 @@ def test_every_answer_has_a_request_id_of_its_own():
     uvloop.run(main())
 
 
-def test_a_fault_of_ours_is_500_and_tells_nothing(caplog):
+def test_a_fault_of_ours_is_500_and_tells_nothing():
     def fail(message):
         raise KeyError("49123123456 said secret things")
 
