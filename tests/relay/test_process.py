@@ -92,13 +92,17 @@ def test_code_is_issued_beside_the_running_relay_and_registers_once(tmp_path):
 def test_second_relay_on_the_same_folder_and_open_registration_beyond_loopback_are_refused(tmp_path):
     async def main():
         async with relay_process(tmp_path, "--registration", "open") as (program, _):
-            second = await asyncio.to_thread(run_relay, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0")
-            assert second.returncode == 2 and str(program.process.pid) in second.stderr
+            flags = ("--data-dir", str(tmp_path), "--listen")
+            second, public = await asyncio.gather(
+                asyncio.to_thread(run_relay, *flags, "127.0.0.1:0"),
+                asyncio.to_thread(run_relay, *flags, "0.0.0.0:0", "--registration", "open"),
+            )
+            assert second.returncode == public.returncode == 2
+            assert str(program.process.pid) in second.stderr
+            assert "loopback" in public.stderr and public.stderr.count("\n") == 1
             assert await program.stop() == 0
 
     play(main)
-    public = run_relay("--data-dir", str(tmp_path), "--listen", "0.0.0.0:0", "--registration", "open")
-    assert public.returncode == 2 and "loopback" in public.stderr and public.stderr.count("\n") == 1
 
 
 def test_relay_keeps_its_url_and_its_files_private(tmp_path):
