@@ -23,7 +23,6 @@ MAY_USE = {
     "corefast.logs": set(),
     "corefast.metrics": set(),
     "corefast.config": set(),
-    "corefast.health": set(),
     "corefast.process": {"corefast.logs"},
     "corefast.native": set(),
     "corefast.protocol": {"corefast.native"},

@@ -183,7 +183,7 @@ class Post(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PostBatch(msgspec.Struct, frozen=True, array_like=True, tag=11):
-    """Posts in order, under the sender's *commit_seq* (0 from a phone). A `PostResults` comes for each, in any order."""
+    """Posts in order, under the sender's *commit_seq* (0 from a phone). Each gets a `PostResult`, in any order."""
 
     commit_seq: int
     posts: list[Post]
