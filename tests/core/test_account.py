@@ -12,6 +12,7 @@ from corefast.core.config import CoreConfig
 from corefast.endpoint.stock import KeyKind
 from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, RemoteRefused, SetupError
 from corefast.limits import SIGNED_PREKEY_LIFE_MS
+from corefast.store.database import Statement, Unit
 from corefast.wire.gateway import (
     CheckKey,
     EventKind,
@@ -302,5 +303,66 @@ def test_commits_of_an_older_process_are_fenced_off(tmp_path):
         assert not world.relay.posts
         assert not (await health(world)).store_ok
         await newer.close()
+
+    story(main, tmp_path)
+
+
+def spoil(world, table, column, where="1"):
+    """Flip a byte of a sealed column, as a bad disk would."""
+    template = "UPDATE {0} SET {1} = CAST(substr({1}, 1, 40) || x'00' || substr({1}, 42) AS BLOB) WHERE {2}"
+    unit = Unit()
+    unit.add(Statement(template.format(table, column, where)))
+    return world.core.context.database.commit(unit)
+
+
+def test_damaged_rows_are_noticed_and_everything_else_goes_on(tmp_path):
+    async def main(world):
+        world.relay.decide = lambda post: None
+        await world.send("in the outbox")
+        await world.relay.until(lambda: len(world.relay.posts) == 1)
+        world.phone.read(world.relay.posts[0].parts[0])
+        world.relay.deliver(world.phone.write("from the customer"))
+        [before] = await world.events(1, EventKind.MESSAGE)
+        world.relay.decide = lambda post: PostState.DELIVERED
+        for table, column in (("session", "sealed"), ("peer", "identity"), ("inbound", "sealed")):
+            await spoil(world, table, column)
+        await world.restart()
+        await world.send("with a new session")
+        await world.statuses(4)
+        assert world.phone.read(world.relay.posts[-1].parts[0]).body.body == "with a new session"
+        [after] = await world.events(1, EventKind.MESSAGE)
+        assert after.message_id == before.message_id and after.text == ""
+
+    story(main, tmp_path)
+
+
+def test_damaged_body_that_waits_is_reported_as_failed_and_the_next_is_sent(tmp_path):
+    async def main(world):
+        await world.relay.stop()
+        first = await world.send("damaged")
+        await world.send("whole")
+        await spoil(world, "message", "sealed", f"id = {world.core.context.next_message.last - 1}")
+        await world.relay.start(world.relay.port)
+        [failed, *_] = await world.statuses(3)
+        assert (failed.kind, failed.message_id, failed.failure.code) == (EventKind.FAILED, first.id, 500)
+        assert [world.phone.read(post.parts[0]).body.body for post in world.relay.posts] == ["whole"]
+        assert world.core.lanes.queued == 0
+
+    story(main, tmp_path)
+
+
+def test_damaged_post_is_encrypted_anew(tmp_path):
+    async def main(world):
+        world.relay.decide = lambda post: None
+        await world.send("x")
+        await world.relay.until(lambda: len(world.relay.posts) == 1)
+        unit = Unit()
+        unit.add(Statement("UPDATE outbox SET post = x'ff'"))
+        await world.core.context.database.commit(unit)
+        world.relay.decide = lambda post: PostState.DELIVERED
+        await world.restart()
+        await world.statuses(2)
+        assert world.relay.posts[0].id == world.relay.posts[1].id
+        assert world.phone.read(world.relay.posts[1].parts[0]).body.body == "x"
 
     story(main, tmp_path)

@@ -214,7 +214,9 @@ def test_new_identity_of_a_peer_is_told_and_gets_new_sessions(tmp_path):
     story(main, tmp_path)
 
 
-def test_bundle_with_a_bad_signature_starts_nothing_and_loses_nothing(tmp_path):
+def test_bundle_with_a_bad_signature_starts_nothing_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.send.preparer._FIRST_RETRY_MS", 20)
+
     async def main(world):
         good = world.phone.upload
         world.phone.upload = Phone(CUSTOMER).upload
@@ -227,7 +229,9 @@ def test_bundle_with_a_bad_signature_starts_nothing_and_loses_nothing(tmp_path):
     story(main, tmp_path)
 
 
-def test_refused_post_is_tried_again_and_holds_its_lane(tmp_path):
+def test_refused_post_is_tried_again_and_holds_its_lane(tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.send.results._FIRST_REFUSAL_MS", 20)
+
     async def main(world):
         await world.send("0")
         await world.statuses(2)

@@ -55,6 +55,7 @@ class Duties:
         await self._sweep_events(now_ms)
         unit = Unit()
         context.idempotency.sweep(unit, now_ms - IDEMPOTENCY_LIFE_MS)
+        context.deliveries.sweep(unit, now_ms - EVENT_LIFE_MS)
         # Twice the relay's own limit: what it may still repeat has to be known here.
         await context.inbound.sweep(unit, now_ms - 2 * MESSAGE_TTL_MS)
         await context.database.commit(unit)

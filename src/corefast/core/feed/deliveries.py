@@ -24,6 +24,9 @@ log = get_logger()
 WINDOW = 2_000
 """Events behind the cursor that are kept in memory."""
 
+MAX_FAILED = 10_000
+"""Failed deliveries kept on the schedule; a further one goes to the dead letters at once."""
+
 _PAGE = 500
 _NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
 _STATES = {
@@ -158,7 +161,9 @@ class Schedule:
                 raise
             finally:
                 self._changed.set()
-            self._cursor = max(cursor, self._cursor)
+            if cursor > self._cursor:
+                self._cursor = cursor
+                self._dead = {position for position in self._dead if position > cursor}
             for pending, row in ended:
                 self._window.pop(pending.event.position, None)
                 self._settle(pending, row)
@@ -175,6 +180,8 @@ class Schedule:
                 continue
             pending.owner = None
             row = None if outcome.delivered else fail(pending, outcome, self._context.clock())
+            if row is not None and len(self._open) - len(self._window) >= MAX_FAILED and pending.row is None:
+                row.phase = DeliveryPhase.DEAD
             self._store(unit, pending, row)
             ended.append((pending, row))
         return ended

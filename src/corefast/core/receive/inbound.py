@@ -9,7 +9,8 @@ from corefast.core.context import Context
 from corefast.core.receive.batch import Batch
 from corefast.core.send.lane import Lane, Lanes
 from corefast.core.send.status import Statuses
-from corefast.errors import CorefastError
+from corefast.errors import CorefastError, CreditExceeded
+from corefast.limits import MAX_UNACKED_ITEMS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.wire.messages import Ack, Item, Kind
@@ -33,11 +34,17 @@ class Inbound:
         self._lanes = lanes
         self._statuses = statuses
         self._frames: deque[tuple[Peer, list[Item]]] = deque()
+        self._queued = 0
         self._task: asyncio.Task[None] | None = None
         self._under_way: dict[Key, list[tuple[Peer, int]]] = {}
         """Messages of units that are not committed yet, with repeats that wait for the same commit."""
 
     def deliver(self, peer: Peer, items: list[Item]) -> None:
+        """Queue a frame; raise `CreditExceeded` where the relay sends more than it may before our acks."""
+        self._queued += len(items)
+        if self._queued > 2 * MAX_UNACKED_ITEMS:
+            self._queued -= len(items)
+            raise CreditExceeded("the relay sends items faster than we ack them")
         self._frames.append((peer, items))
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -46,6 +53,7 @@ class Inbound:
         try:
             while self._frames:
                 peer, items = self._frames.popleft()
+                self._queued -= len(items)
                 if not peer.is_open:
                     continue
                 try:

@@ -153,6 +153,7 @@ class Lanes:
         self._context = context
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._limit = MAX_CACHED_SESSIONS
         self.queued = 0
         """Accepted messages without a result, of all lanes."""
         self.listeners: list[Callable[[Lane], None]] = []
@@ -161,7 +162,7 @@ class Lanes:
     def get(self, number: str) -> Lane:
         lane = self._lanes.get(number)
         if lane is None:
-            if len(self._lanes) >= MAX_CACHED_SESSIONS:
+            if len(self._lanes) >= self._limit:
                 self._evict()
             lane = self._lanes[number] = Lane(number)
         return lane
@@ -233,7 +234,7 @@ class Lanes:
             lane.phase = Phase.HOT if lane.devices_version and lane.devices and not lane.waiting else Phase.DRY
             metrics.core_sessions.set(len(self._lanes))
         self.release(lane, error)
-        self._tell(lane)
+        self.tell(lane)
 
     def block(self, lane: Lane, delay_ms: int) -> None:
         """Leave the lane alone for a while: neither posts nor new sessions."""
@@ -243,9 +244,10 @@ class Lanes:
 
     def _unblock(self, lane: Lane) -> None:
         lane.is_blocked = False
-        self._tell(lane)
+        self.tell(lane)
 
-    def _tell(self, lane: Lane) -> None:
+    def tell(self, lane: Lane) -> None:
+        """Have everybody look at the lane again."""
         for listener in self.listeners:
             listener(lane)
 
@@ -258,5 +260,8 @@ class Lanes:
     def _evict(self) -> None:
         """Let go of the oldest idle lanes; they are loaded again when needed."""
         idle = [number for number, lane in self._lanes.items() if lane.is_idle and lane.phase is not Phase.LOADING]
-        for number in idle[: MAX_CACHED_SESSIONS // 16]:
+        share = max(MAX_CACHED_SESSIONS // 16, 1)
+        for number in idle[:share]:
             del self._lanes[number]
+        # Where most are busy, the next search comes later and not with each new lane.
+        self._limit = max(MAX_CACHED_SESSIONS, len(self._lanes) + share)

@@ -11,7 +11,7 @@ import msgspec
 from corefast.core.context import Context
 from corefast.core.send.lane import Entry, Lane, Lanes
 from corefast.core.store.messages import PostRow
-from corefast.errors import CorefastError
+from corefast.errors import CorefastError, SealBroken
 from corefast.limits import MAX_UNANSWERED_POSTS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
@@ -179,7 +179,7 @@ class Outbox:
             if row not in self._known:
                 lane = self._lanes.get(number)
                 lane.peer = peer
-                self._keep(Entry(row, lane, _decode_post(post)))
+                self._load(row, lane, post)
         if rows:
             self._read_to = rows[-1][0]
         self._is_spilled = len(rows) == _PAGE
@@ -190,6 +190,14 @@ class Outbox:
         for entry in late:
             if entry.row not in self._known:
                 self._keep(entry)
+
+    def _load(self, row: int, lane: Lane, post: bytes) -> None:
+        try:
+            self._keep(Entry(row, lane, _decode_post(post)))
+        except msgspec.DecodeError:
+            log.error("a stored ciphertext is damaged; the message is encrypted anew", code=SealBroken.code)
+            lane.put_back(row)
+            self._lanes.tell(lane)
 
     def _step_back(self) -> None:
         """Have the next page begin before whatever came late."""

@@ -5,7 +5,7 @@ import asyncio
 from corefast.core.context import Context
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
-from corefast.core.send.status import RECEIVER_INCAPABLE, Statuses
+from corefast.core.send.status import DAMAGED, RECEIVER_INCAPABLE, Statuses
 from corefast.core.store.events import Fact
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, fan_out
@@ -117,11 +117,14 @@ class Preparer:
             if bundle is not None:
                 self._take_bundle(unit, lane, bundle)
                 bundle = None
-            entries = [self._encrypt(unit, lane, row, plaintext) for row, plaintext in bodies]
+            entries = [self._encrypt(unit, lane, row, body) for row, body in bodies if body is not None]
+            damaged = [row for row, body in bodies if body is None]
+            self._fail(unit, lane, damaged, DAMAGED)
             context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
             if not await self._commit(unit, lane):
                 return
-            done = {entry.row for entry in entries}
+            self._lanes.count(lane, -len(damaged))
+            done = {row for row, _ in bodies}
             lane.waiting = [row for row in lane.waiting if row not in done]
             for entry in entries:
                 self._outbox.add(entry)
@@ -166,18 +169,20 @@ class Preparer:
 
     async def _fail_waiting(self, lane: Lane) -> None:
         """Report everything that waits as failed: nobody has this number."""
-        context = self._context
         while lane.waiting and lane.phase is Phase.PREPARING:
             rows = lane.waiting[:512]
             unit = Unit()
-            for row in rows:
-                self._statuses.ended(unit, row, lane.peer, context.clock(), RECEIVER_INCAPABLE)
-                context.messages.take(unit, row)
+            self._fail(unit, lane, rows, RECEIVER_INCAPABLE)
             if not await self._commit(unit, lane):
                 return
             gone = set(rows)
             lane.waiting = [row for row in lane.waiting if row not in gone]
             self._lanes.count(lane, -len(rows))
+
+    def _fail(self, unit: Unit, lane: Lane, rows: list[int], code: int) -> None:
+        for row in rows:
+            self._statuses.ended(unit, row, lane.peer, self._context.clock(), code)
+            self._context.messages.take(unit, row)
 
     async def _commit(self, unit: Unit, lane: Lane) -> bool:
         """Commit; tell whether the lane is still the one that the unit was made for."""

@@ -8,6 +8,7 @@ from corefast.wire.gateway import Failure, State
 
 RECEIVER_INCAPABLE = 1026
 EXPIRED = 410
+DAMAGED = 500
 USER_CHANGED = 480
 
 FAILURES = {
@@ -15,6 +16,7 @@ FAILURES = {
         RECEIVER_INCAPABLE, "Receiver incapable", "Nobody is registered at the relay under the recipient's number."
     ),
     EXPIRED: Failure(EXPIRED, "Message expired", "No device of the recipient took the message in time."),
+    DAMAGED: Failure(DAMAGED, "Generic error", "The stored message is damaged and cannot be sent."),
     USER_CHANGED: Failure(
         USER_CHANGED,
         "User potentially changed",

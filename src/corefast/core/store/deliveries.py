@@ -100,6 +100,12 @@ class DeliveryStore:
     def delete(self, unit: Unit, row: int) -> None:
         unit.add(self._DELETE, row)
 
+    _SWEEP = Statement("DELETE FROM delivery WHERE account = ? AND phase = 2 AND last_ms < ?")
+
+    def sweep(self, unit: Unit, before_ms: int) -> None:
+        """Drop dead deliveries that nobody replayed."""
+        unit.add(self._SWEEP, ACCOUNT, before_ms)
+
     _COLUMNS = "id, peer, phase, attempts, parked, first_ms, last_ms, next_ms, status, error"
     _ALIVE = Statement(f"SELECT {_COLUMNS} FROM delivery WHERE account = ? AND phase <> 2 ORDER BY id")  # noqa: S608
     _DEAD = Statement(f"SELECT {_COLUMNS} FROM delivery WHERE account = ? AND phase = 2 ORDER BY id LIMIT ?")  # noqa: S608

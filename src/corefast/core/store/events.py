@@ -6,7 +6,11 @@ import msgspec
 
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
+
+log = get_logger()
 
 
 class Fact(IntEnum):
@@ -83,7 +87,11 @@ class EventStore:
         position, kind, at_ms, peer, ref, number, remote_id, sealed, failure = row
         plaintext = None
         if sealed is not None and kind == Fact.MESSAGE:
-            plaintext = self._vault.open("inbound", ref.to_bytes(8, "big"), sealed)
+            try:
+                plaintext = self._vault.open("inbound", ref.to_bytes(8, "big"), sealed)
+            except SealBroken as error:
+                # An event without its text, rather than a feed that ends here.
+                log.error("a stored message is damaged", code=error.code)
         return EventRow(position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure)
 
     _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")

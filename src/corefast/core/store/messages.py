@@ -6,7 +6,11 @@ import msgspec
 
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
+
+log = get_logger()
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -104,10 +108,17 @@ class MessageStore:
 
     _BODIES = Statement("SELECT id, sealed FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id")
 
-    async def load_bodies(self, messages: list[int]) -> list[tuple[int, bytes]]:
-        """Return the plaintexts of these messages, in order."""
+    async def load_bodies(self, messages: list[int]) -> list[tuple[int, bytes | None]]:
+        """Return the plaintexts of these messages, in order; None for one that was damaged."""
         rows = await self._database.fetch(self._BODIES, msgspec.json.encode(messages).decode())
-        return [(message, self._open(message, sealed)) for message, sealed in rows]
+        return [(message, self._try_open(message, sealed)) for message, sealed in rows]
+
+    def _try_open(self, message: int, sealed: bytes) -> bytes | None:
+        try:
+            return self._open(message, sealed)
+        except SealBroken as error:
+            log.error("a stored message is damaged", code=error.code)
+            return None
 
     _POSTS = Statement(
         "SELECT o.id, o.peer, p.number, o.post FROM outbox o JOIN peer p ON p.id = o.peer"

@@ -38,14 +38,18 @@ class PeerStore:
     async def load(self, number: str) -> PeerRow | None:
         """Return the peer with all sessions.
 
-        A damaged session is left out, and `devices_version` 0 then asks for a bundle and a new one.
+        A damaged session or identity is left out, and `devices_version` 0 then asks for a bundle and new ones.
         """
         rows = await self._database.fetch(self._LOAD, ACCOUNT, CHANNEL_SIGNAL, number)
         if not rows:
             return None
         peer, devices_version, sealed = rows[0]
-        identity = self._vault.open("peer", _key(peer), sealed) if sealed else None
-        row = PeerRow(peer, devices_version, identity, {}, {})
+        row = PeerRow(peer, devices_version, None, {}, {})
+        try:
+            row.identity = self._vault.open("peer", _key(peer), sealed) if sealed else None
+        except SealBroken as error:
+            log.error("a stored identity is damaged", code=error.code)
+            row.devices_version = 0
         for key, registration_id, snapshot in await self._database.fetch(self._SESSIONS, peer << 8, peer << 8 | 255):
             device = key & 255
             try:
