@@ -5,7 +5,6 @@ import os
 import stat
 
 import pytest
-import uvloop
 
 from corefast.device import (
     Device,
@@ -30,27 +29,28 @@ from corefast.link.secure import initiator_ik
 from corefast.net.client import connect, format_relay_url, parse_relay_url
 from corefast.wire.codec import relay_codec
 from corefast.wire.messages import Attach, Kind, Part, Post, PostBatch, Register
-from tests.device.world import Watched, world
+from tests.device.world import Watched, World, run, world
 from tests.endpoint.pair import End
 
 ALICE, BOB = "99910000001", "99910000002"
 CANARY = "the canary sings at noon"
 
 
-def test_two_phones_talk_and_see_their_ticks(tmp_path):
+def test_two_phones_talk_and_see_their_ticks(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE, name="Alice") as alice, w.device(BOB) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice, name="Alice") as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
-            sent = await alice.device.send_text("+999 100 00002", CANARY)
+            sent = await alice.device.send_text(f"+999 {w.bob[3:6]} {w.bob[6:]}", CANARY)
             [text] = await bob.until(TextReceived)
-            assert (text.sender, text.id, text.text, text.name) == (ALICE, sent, CANARY, "Alice")
+            assert (text.sender, text.id, text.text, text.name) == (w.alice, sent, CANARY, "Alice")
             assert await bob.device.mark_read([text.id]) == 1
             assert await bob.device.mark_read([text.id]) == 0
             await alice.until(StatusChanged, status="read")
             told = [e.status for e in alice.events if isinstance(e, StatusChanged)]
             assert told == ["sent", "delivered", "read"]
             assert (await alice.device.status(sent)) == (State.READ, "")
-            await bob.device.send_text(ALICE, "and back")
+            await bob.device.send_text(w.alice, "and back")
             assert [t.text for t in await alice.until(TextReceived)] == ["and back"]
         for place in tmp_path.rglob("*"):
             mode = stat.S_IMODE(place.stat().st_mode)
@@ -59,71 +59,73 @@ def test_two_phones_talk_and_see_their_ticks(tmp_path):
 
     old = os.umask(0o077)
     try:
-        uvloop.run(main())
+        run(main)
     finally:
         os.umask(old)
 
 
-def test_a_backlog_of_a_thousand_arrives_once_and_in_order_also_while_it_grows(tmp_path):
+def test_a_backlog_of_a_thousand_arrives_once_and_in_order_also_while_it_grows(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            async with w.device(BOB) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            async with w.device(w.bob) as bob:
                 await bob.until(Ready)
-            await asyncio.gather(*(alice.device.send_text(BOB, f"{n}") for n in range(1_000)))
+            await asyncio.gather(*(alice.device.send_text(w.bob, f"{n}") for n in range(1_000)))
             await alice.until(StatusChanged, count=1_000, status="sent")
-            async with w.device(BOB) as bob:
+            async with w.device(w.bob) as bob:
                 await bob.until(TextReceived, count=100)
-                await asyncio.gather(*(alice.device.send_text(BOB, f"{n}") for n in range(1_000, 1_050)))
+                await asyncio.gather(*(alice.device.send_text(w.bob, f"{n}") for n in range(1_000, 1_050)))
                 await bob.until(TextReceived, count=950)
                 texts = [e.text for e in bob.events if isinstance(e, TextReceived)]
                 assert texts == [str(n) for n in range(1_050)]
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_what_was_not_shown_is_told_again_with_the_same_id(tmp_path):
+def test_what_was_not_shown_is_told_again_with_the_same_id(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            async with w.device(BOB) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            async with w.device(w.bob) as bob:
                 await bob.until(Ready)
                 for n in range(3):
-                    await alice.device.send_text(BOB, f"{n}")
+                    await alice.device.send_text(w.bob, f"{n}")
                 first, _ = await bob.until(TextReceived, count=2)
                 # The reader has come back once: the first one was shown, the second is still in its hands.
-            async with w.device(BOB) as bob:
+            async with w.device(w.bob) as bob:
                 again = await bob.until(TextReceived, count=2)
                 assert [text.text for text in again] == ["1", "2"]
                 assert first.id not in {text.id for text in again}
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_messages_that_the_relay_has_not_got_leave_at_the_next_start(tmp_path):
+def test_messages_that_the_relay_has_not_got_leave_at_the_next_start(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w:
-            async with w.device(BOB) as bob, w.device(ALICE) as alice:
-                await bob.until(Ready)
-                await alice.device.send_text(BOB, "0")
-                await bob.until(TextReceived)
-            offline = await Device.open(w.home(ALICE), None, ALICE)
-            ids = [await offline.send_text(BOB, f"{n}") for n in range(1, 4)]
-            assert await offline.send_text(BOB, "1", ids[0]) == ids[0]
-            await offline.close()
-            async with w.device(ALICE), w.device(BOB) as bob:
-                # "0" was still in the reader's hands.
-                _, *texts = await bob.until(TextReceived, count=4)
-                assert [(text.id, text.text) for text in texts] == [(ids[n], str(n + 1)) for n in range(3)]
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob) as bob, w.device(w.alice) as alice:
+            await bob.until(Ready)
+            await alice.device.send_text(w.bob, "0")
+            await bob.until(TextReceived)
+        offline = await Device.open(w.home(w.alice), None, w.alice)
+        ids = [await offline.send_text(w.bob, f"{n}") for n in range(1, 4)]
+        assert await offline.send_text(w.bob, "1", ids[0]) == ids[0]
+        await offline.close()
+        async with w.device(w.alice), w.device(w.bob) as bob:
+            # "0" was still in the reader's hands.
+            _, *texts = await bob.until(TextReceived, count=4)
+            assert [(text.id, text.text) for text in texts] == [(ids[n], str(n + 1)) for n in range(3)]
 
-    uvloop.run(main())
+    run(main)
 
 
 def test_a_killed_relay_loses_and_doubles_nothing(tmp_path):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice, w.device(BOB) as bob:
+        async with world(tmp_path) as w, w.device(w.alice) as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
-            ids = [await alice.device.send_text(BOB, "0")]
+            ids = [await alice.device.send_text(w.bob, "0")]
             for n in range(1, 120):
-                ids.append(await alice.device.send_text(BOB, f"{n}"))
+                ids.append(await alice.device.send_text(w.bob, f"{n}"))
                 if n == 40:
                     await w.restart_relay()
             await bob.until(TextReceived, count=120)
@@ -131,18 +133,19 @@ def test_a_killed_relay_loses_and_doubles_nothing(tmp_path):
             assert texts == [(ids[n], str(n)) for n in range(120)]
             await alice.until(StatusChanged, count=120, status="delivered")
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_number_that_nobody_has_fails_the_message(tmp_path):
+def test_a_number_that_nobody_has_fails_the_message(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
             sent = await alice.device.send_text("+49 30 23125999", "hello?")
             [status] = await alice.until(StatusChanged)
             assert (status.id, status.status, status.code) == (sent, "failed", "number.unknown")
             assert await alice.device.status(sent) == (State.FAILED, "number.unknown")
 
-    uvloop.run(main())
+    run(main)
 
 
 def test_wrong_requests_are_refused_and_change_nothing(tmp_path):
@@ -164,7 +167,7 @@ def test_wrong_requests_are_refused_and_change_nothing(tmp_path):
             await device.close()
             await Device.open(tmp_path / "home", None, BOB)
 
-    uvloop.run(main())
+    run(main)
 
 
 class Stranger:
@@ -188,113 +191,118 @@ class Stranger:
         await self.peer.call(Register(self.number, own.identity.public, own.registration_id, self.end.upload))
         await self.peer.call(Attach())
 
-    def post(self, kind: int, body: bytes, message_id: bytes | None = None) -> None:
-        post = Post(message_id or os.urandom(16), BOB, 1, [Part(1, kind, body)])
+    def post(self, to: str, kind: int, body: bytes) -> None:
+        post = Post(os.urandom(16), to, 1, [Part(1, kind, body)])
         self.peer.notify(PostBatch(0, [post]))
 
 
-def test_what_cannot_be_decrypted_is_kept_told_and_acked(tmp_path):
+def test_what_cannot_be_decrypted_is_kept_told_and_acked(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            stranger = Stranger("99910000003")
-            async with w.device(BOB) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            stranger = Stranger(w.eve)
+            async with w.device(w.bob) as bob:
                 await bob.until(Ready)
                 await stranger.join(w.url)
                 for kind in (Kind.WHISPER, Kind.PREKEY):
-                    stranger.post(kind, os.urandom(300))
+                    stranger.post(w.bob, kind, os.urandom(300))
                 bad = await bob.until(Unreadable, count=2)
                 assert {each.sender for each in bad} == {stranger.number}
-                await alice.device.send_text(BOB, "still there?")
+                await alice.device.send_text(w.bob, "still there?")
                 await bob.until(TextReceived, text="still there?")
-            async with w.device(BOB) as bob:
-                await alice.device.send_text(BOB, "and now?")
+            async with w.device(w.bob) as bob:
+                await alice.device.send_text(w.bob, "and now?")
                 await bob.until(TextReceived)
                 assert not [event for event in bob.events if isinstance(event, Unreadable)]
             stranger.peer.close()
             await stranger.peer.closed()
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_new_identity_is_told_and_the_talk_goes_on(tmp_path):
+def test_a_new_identity_is_told_and_the_talk_goes_on(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(BOB) as bob:
-            async with w.device(ALICE) as alice:
-                await alice.device.send_text(BOB, "old")
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob) as bob:
+            async with w.device(w.alice) as alice:
+                await alice.device.send_text(w.bob, "old")
                 await bob.until(TextReceived)
-            async with w.device(ALICE, home="new-phone", replace=True) as alice:
-                await alice.device.send_text(BOB, "new")
+            async with w.device(w.alice, home="new-phone", replace=True) as alice:
+                await alice.device.send_text(w.bob, "new")
                 [news] = await bob.until(IdentityNews)
-                assert news.sender == ALICE
+                assert news.sender == w.alice
                 await bob.until(TextReceived, text="new")
-                await bob.device.send_text(ALICE, "welcome back")
+                await bob.device.send_text(w.alice, "welcome back")
                 assert [t.text for t in await alice.until(TextReceived)] == ["welcome back"]
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_new_identity_can_be_refused(tmp_path):
+def test_a_new_identity_can_be_refused(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(BOB, accept_changed_identities=False) as bob:
-            async with w.device(ALICE) as alice:
-                await alice.device.send_text(BOB, "old")
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob, accept_changed_identities=False) as bob:
+            async with w.device(w.alice) as alice:
+                await alice.device.send_text(w.bob, "old")
                 await bob.until(TextReceived)
-            async with w.device(ALICE, home="new-phone", replace=True) as alice:
-                await alice.device.send_text(BOB, "new")
+            async with w.device(w.alice, home="new-phone", replace=True) as alice:
+                await alice.device.send_text(w.bob, "new")
                 [refused] = await bob.until(Unreadable)
                 assert refused.code == "identity.changed"
-                await bob.device.send_text(ALICE, "who are you?")
+                await bob.device.send_text(w.alice, "who are you?")
                 [status] = await bob.until(StatusChanged, status="failed")
                 assert status.code == "identity.changed"
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_replaced_phone_is_stopped_and_says_why(tmp_path):
+def test_a_replaced_phone_is_stopped_and_says_why(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as first:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as first:
             await first.until(Ready)
-            async with w.device(ALICE, home="second") as second:
+            async with w.device(w.alice, home="second") as second:
                 [stopped] = await second.until(Stopped)
                 assert stopped.code == "number.taken" and "--replace" in stopped.text
-            async with w.device(ALICE, home="second", replace=True) as second:
+            async with w.device(w.alice, home="second", replace=True) as second:
                 await second.until(Ready)
                 [stopped] = await first.until(Stopped)
                 assert stopped.code == "number.taken"
 
-    uvloop.run(main())
+    run(main)
 
 
 def test_a_relay_that_forgot_everything_gets_the_phone_back(tmp_path):
     async def main():
         async with world(tmp_path) as w:
-            async with w.device(ALICE) as alice:
+            async with w.device(w.alice) as alice:
                 await alice.until(Ready)
         for part in (tmp_path / "relay").iterdir():
             part.unlink()
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
+        async with world(tmp_path) as w, w.device(w.alice) as alice:
             await alice.until(Ready)
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_after_a_failed_commit_memory_is_as_the_store_is(tmp_path):
+def test_after_a_failed_commit_memory_is_as_the_store_is(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice, w.device(BOB) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
-            await alice.device.send_text(BOB, "0")
+            await alice.device.send_text(w.bob, "0")
             await bob.until(TextReceived)
             fail_next_commit(alice.device)
             fail_next_commit(bob.device)
             with pytest.raises(StoreFull):
-                await alice.device.send_text(BOB, "refused")
-            sent = await alice.device.send_text(BOB, "1")
+                await alice.device.send_text(w.bob, "refused")
+            sent = await alice.device.send_text(w.bob, "1")
             [text] = await bob.until(TextReceived)
             assert (text.id, text.text) == (sent, "1")
-            await bob.device.send_text(ALICE, "2")
+            await bob.device.send_text(w.alice, "2")
             await alice.until(TextReceived, text="2")
 
-    uvloop.run(main())
+    run(main)
 
 
 def fail_next_commit(device: Device) -> None:
@@ -322,4 +330,4 @@ def test_a_phone_without_a_relay_keeps_trying_and_says_so_once(tmp_path):
         assert offline.code == "link.lost"
         await device.close()
 
-    uvloop.run(main())
+    run(main)

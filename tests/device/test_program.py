@@ -3,43 +3,44 @@
 import asyncio
 
 import msgspec
-import uvloop
 
 from corefast.device import Ready, StatusChanged, TextReceived, decode_id
-from tests.device.world import Program, world
+from tests.device.world import Program, World, run, world
 
 ALICE, BOB = "99910000001", "99910000002"
 
 
-def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path):
+def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            phone = await w.phone("+999 1000 0002")
-            assert await phone.line() == {"event": "ready", "number": BOB}
-            phone.say(to="+999-10000001", text="hello")
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            phone = await w.phone(f"+999 {w.bob[3:]}")
+            assert await phone.line() == {"event": "ready", "number": w.bob}
+            phone.say(to=f"+999-{w.alice[3:]}", text="hello")
             accepted = await phone.until("accepted")
-            assert accepted["to"] == ALICE and len(accepted["id"]) == 22
+            assert accepted["to"] == w.alice and len(accepted["id"]) == 22
             [text] = await alice.until(TextReceived)
             assert text.id == decode_id(accepted["id"]) and text.text == "hello"
             await phone.until("status", id=accepted["id"], status="delivered")
-            await alice.device.send_text(BOB, "and hello")
+            await alice.device.send_text(w.bob, "and hello")
             message = await phone.until("message", type="text", text="and hello")
-            assert message["from"] == ALICE and isinstance(message["at_ms"], int)
+            assert message["from"] == w.alice and isinstance(message["at_ms"], int)
             phone.say(read=[message["id"]])
             await alice.until(StatusChanged, status="read")
             phone.process.stdin.write_eof()
-            await alice.device.send_text(BOB, "after the end of stdin")
+            await alice.device.send_text(w.bob, "after the end of stdin")
             await phone.until("message", text="after the end of stdin")
             assert await phone.stop() == 0
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path):
+def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
             await alice.until(Ready)
-            phone = await w.phone(BOB)
+            phone = await w.phone(w.bob)
             await phone.until("ready")
             bad = [b"{", b"[]", b'{"to":1,"text":"x"}', b"{}", b'{"read":["x"]}', b"[" * 50_000, b"x" * 70_000, b"\xff"]
             for line in bad:
@@ -48,26 +49,27 @@ def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path):
                 assert error["code"] == "parameter.invalid" and error["text"]
             phone.say(to="12", text="x")
             assert (await phone.until("error"))["code"] == "number.invalid"
-            phone.say(to=ALICE, text="still here")
+            phone.say(to=w.alice, text="still here")
             await alice.until(TextReceived)
             await phone.kill()
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path):
+def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path, relay_url):
     async def main():
         count = 200
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            phone = await w.phone(BOB)
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            phone = await w.phone(w.bob)
             await phone.until("ready")
-            sending = asyncio.create_task(send_slowly(alice, count))
+            sending = asyncio.create_task(send_slowly(alice, w.bob, count))
             shown: dict[str, str] = {}
             for lines in (3, 40, 80):
                 for _ in range(lines):
                     await phone.until("message")
                 remember(shown, await phone.kill())
-                phone = await w.phone(BOB)
+                phone = await w.phone(w.bob)
             await sending
             while len(shown) < count:
                 await phone.until("message")
@@ -75,16 +77,16 @@ def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path):
             assert list(shown.values()) == [str(n) for n in range(count)]
             await phone.stop()
             # All of it is marked as shown: a further start is silent.
-            phone = await w.phone(BOB)
+            phone = await w.phone(w.bob)
             await phone.until("ready")
-            await alice.device.send_text(BOB, "last")
+            await alice.device.send_text(w.bob, "last")
             assert (await phone.until("message"))["text"] == "last"
             assert [line["text"] for line in phone.lines if line["event"] == "message"] == ["last"]
             await phone.kill()
 
-    async def send_slowly(alice, count):
+    async def send_slowly(alice, to, count):
         for n in range(count):
-            await alice.device.send_text(BOB, str(n))
+            await alice.device.send_text(to, str(n))
             await asyncio.sleep(0.005)
 
     def remember(shown, lines):
@@ -92,59 +94,60 @@ def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path):
             if line["event"] == "message":
                 assert shown.setdefault(line["id"], line["text"]) == line["text"]
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_killed_echo_answers_each_message_once(tmp_path):
+def test_a_killed_echo_answers_each_message_once(tmp_path, relay_url):
     async def main():
         count = 60
-        async with world(tmp_path) as w, w.device(ALICE) as alice:
-            echo = await w.phone(BOB, "--echo")
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice:
+            echo = await w.phone(w.bob, "--echo")
             await echo.until("ready")
             for n in range(count):
-                await alice.device.send_text(BOB, str(n))
+                await alice.device.send_text(w.bob, str(n))
                 if n in (10, 30):
                     await echo.kill()
-                    echo = await w.phone(BOB, "--echo")
+                    echo = await w.phone(w.bob, "--echo")
             await alice.until(TextReceived, count=count)
             await alice.until(StatusChanged, count=1, status="read")
-            await alice.device.send_text(BOB, "end")
+            await alice.device.send_text(w.bob, "end")
             await alice.until(TextReceived, text="end")
             texts = [event.text for event in alice.events if isinstance(event, TextReceived)]
             assert texts == [*map(str, range(count)), "end"]
             await echo.kill()
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_taken_number_ends_the_second_phone_with_the_remedy(tmp_path):
+def test_a_taken_number_ends_the_second_phone_with_the_remedy(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w:
-            first = await w.phone(BOB)
-            await first.until("ready")
-            second = await w.phone(BOB, home="second")
-            assert (await second.line())["code"] == "number.taken"
-            code, errors = await second.ended()
-            assert code == 3 and "--replace" in errors
-            third = await w.phone(BOB, "--replace", home="second")
-            await third.until("ready")
-            code, errors = await first.ended()
-            assert code == 3 and "another device" in errors
-            await third.kill()
+        w = World(tmp_path, relay_url)
+        first = await w.phone(w.bob)
+        await first.until("ready")
+        second = await w.phone(w.bob, home="second")
+        assert (await second.line())["code"] == "number.taken"
+        code, errors = await second.ended()
+        assert code == 3 and "--replace" in errors
+        third = await w.phone(w.bob, "--replace", home="second")
+        await third.until("ready")
+        code, errors = await first.ended()
+        assert code == 3 and "another device" in errors
+        await third.kill()
 
-    uvloop.run(main())
+    run(main)
 
 
-def test_a_home_serves_one_phone_at_a_time(tmp_path):
+def test_a_home_serves_one_phone_at_a_time(tmp_path, relay_url):
     async def main():
-        async with world(tmp_path) as w:
-            first = await w.phone(BOB)
-            await first.until("ready")
-            code, errors = await (await w.phone(BOB)).ended()
-            assert code == 2 and str(first.process.pid) in errors
-            await first.kill()
+        w = World(tmp_path, relay_url)
+        first = await w.phone(w.bob)
+        await first.until("ready")
+        code, errors = await (await w.phone(w.bob)).ended()
+        assert code == 2 and str(first.process.pid) in errors
+        await first.kill()
 
-    uvloop.run(main())
+    run(main)
 
 
 def test_settings_that_cannot_work_are_named(tmp_path):
@@ -158,7 +161,7 @@ def test_settings_that_cannot_work_are_named(tmp_path):
             code, errors = await (await Program.start("corefast.device", *home, *flags)).ended()
             assert code == 2 and word in errors
 
-    uvloop.run(main())
+    run(main)
 
 
 def test_a_phone_finds_the_relay_of_an_up_folder_also_after_it_moved(tmp_path):
@@ -167,7 +170,7 @@ def test_a_phone_finds_the_relay_of_an_up_folder_also_after_it_moved(tmp_path):
             up = tmp_path / "up.json"
             starting = asyncio.create_task(
                 Program.start(
-                    *("corefast.device", "--json", "--number", BOB),
+                    *("corefast.device", "--json", "--number", w.bob),
                     *("--home", str(tmp_path / "home"), "--data", str(tmp_path)),
                 )
             )
@@ -180,4 +183,4 @@ def test_a_phone_finds_the_relay_of_an_up_folder_also_after_it_moved(tmp_path):
             await phone.until("ready")
             await phone.kill()
 
-    uvloop.run(main())
+    run(main)

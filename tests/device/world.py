@@ -1,19 +1,26 @@
 """A real relay process, phones as processes and phones in this process."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
 from corefast.device import Device, Event, Options
 
 WAIT_S = 20.0
+RELAY_FLAGS = ("--listen", "127.0.0.1:0", "--registration", "open", "--bundle-burst", "1000")
+
+_running: list[asyncio.subprocess.Process] = []
+
+_numbers = itertools.count(99910000000, 10)
 
 
 class Program:
@@ -27,11 +34,11 @@ class Program:
     async def start(cls, *command: str) -> "Program":
         pipe = asyncio.subprocess.PIPE
         environ = os.environ | {"COREFAST_PARENT": str(os.getpid())}
-        return cls(
-            await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ
-            )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environ
         )
+        _running.append(process)
+        return cls(process)
 
     async def line(self) -> dict[str, Any]:
         """Return the next line; raise EOFError at the end."""
@@ -71,28 +78,44 @@ class Program:
         return self.process.returncode, errors.decode()
 
 
-class World:
-    """A folder with a relay that runs, and homes for phones."""
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test's story; programs that it left behind are killed, without which uvloop would not close."""
 
-    def __init__(self, folder: Path, relay: Program, url: str) -> None:
+    async def main() -> None:
+        try:
+            await story()
+        finally:
+            while _running:
+                process = _running.pop()
+                if process.returncode is None:
+                    process.kill()
+                    await process.communicate()
+
+    uvloop.run(main())
+
+
+class World:
+    """A relay, homes for phones, and numbers that no other test uses."""
+
+    def __init__(self, folder: Path, url: str, relay: Program | None = None) -> None:
         self.folder = folder
-        self.relay = relay
         self.url = url
+        self.relay = relay
+        first = next(_numbers)
+        self.alice, self.bob, self.eve = f"{first}", f"{first + 1}", f"{first + 2}"
 
     @classmethod
-    async def start(cls, folder: Path, listen: str = "127.0.0.1:0") -> "World":
-        relay = await Program.start(
-            "corefast.relay",
-            *("--data-dir", str(folder / "relay"), "--listen", listen),
-            *("--registration", "open", "--bundle-burst", "1000"),
-        )
-        return cls(folder, relay, (await relay.line())["url"])
+    async def start(cls, folder: Path, *flags: str) -> "World":
+        """Start a relay of its own in *folder*."""
+        relay = await Program.start("corefast.relay", "--data-dir", str(folder / "relay"), *RELAY_FLAGS, *flags)
+        return cls(folder, (await relay.line())["url"], relay)
 
     async def restart_relay(self) -> None:
         """kill -9 the relay and start it again at the same port."""
+        assert self.relay is not None
         await self.relay.kill()
         address = self.url.removeprefix("corefast://").partition("/")[0]
-        self.relay = (await World.start(self.folder, address)).relay
+        self.relay = (await World.start(self.folder, "--listen", address)).relay
 
     def home(self, number: str) -> Path:
         return self.folder / number
@@ -140,4 +163,5 @@ async def world(folder: Path) -> AsyncIterator[World]:
     try:
         yield made
     finally:
+        assert made.relay is not None
         await made.relay.kill()
