@@ -191,15 +191,16 @@ class Up:
     # ── while it runs ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _show_banner(self, api: str, key: str, relay: str) -> None:
-        shown, quote = key, "'"
+        shown, quote, hint = key, "'", "   (make reset erases it)"
         if self._is_shared:  # in a container what we show is kept as a log, where no key belongs
             self._screen.show(f"relay    {relay}   (a phone needs a code: corefast relay issue-code NUMBER)")
-            shown, key, quote = f"in {self._folder / 'api.key'}", f"$(cat {self._folder / 'api.key'})", '"'
+            path, quote, hint = self._folder / "api.key", '"', ""
+            shown, key = f"in {path}", f"$(cat {path})"
         header = f"{quote}Authorization: Bearer {key}{quote}"
         body = f'{{"id":"{DEMO_NUMBER}","message":"Hello world!"}}'
         self._screen.show(f"API      {api}   (docs at /docs)")
         self._screen.show(f"key      {shown}")
-        self._screen.show(f"data     {self._config.data}   (make reset erases it)")
+        self._screen.show(f"data     {self._config.data}{hint}")
         self._screen.show(f"try      curl -H {header} -d '{body}' {api}/api/v7/chat")
 
     def _on_phone(self, facts: Facts) -> None:
