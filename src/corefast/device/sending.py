@@ -88,6 +88,7 @@ class Sending:
         self._posted: dict[bytes, OutboxRow] = {}
         self._count = 0
         self._room = asyncio.Event()
+        self._is_closed = False
 
     @property
     def waiting_count(self) -> int:
@@ -148,6 +149,7 @@ class Sending:
 
     async def close(self) -> None:
         """Stop all lanes; what they hold is in the store."""
+        self._is_closed = True
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
@@ -160,7 +162,7 @@ class Sending:
 
     def _wake(self, number: str) -> None:
         lane = self._lane(number)
-        if lane.task is None:
+        if lane.task is None and not self._is_closed:
             lane.task = asyncio.create_task(self._run(number, lane))
 
     async def _run(self, number: str, lane: Lane) -> None:
