@@ -33,6 +33,8 @@ def canonical_number(text: str, *, development: bool = True) -> str:
 
     if not 0 < len(text) <= _MAX_INPUT:
         raise NumberInvalid("a phone number has 1 to 64 characters")
+    if any(character.isalpha() for character in text):
+        raise NumberInvalid("a phone number has no letters")  # the library would dial them: TWO is 896
     plain = text.strip()
     if plain.startswith("00"):
         plain = "+" + plain[2:]
