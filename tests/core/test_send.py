@@ -339,3 +339,24 @@ def test_other_account_is_refused(tmp_path):
         assert refused.value.code == "token.invalid"
 
     story(main, tmp_path)
+
+
+def test_more_peers_than_the_cache_holds_keep_their_sessions_and_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.send.lane.MAX_CACHED_SESSIONS", 3)
+
+    async def main(world):
+        phones = {f"9990000{number:03}": Phone(f"9990000{number:03}") for number in range(8)}
+        world.relay.add(*phones.values())
+        for text in range(3):
+            for number in phones:
+                await world.send(str(text), number)
+            await world.statuses(16 * (text + 1))
+        assert len(world.core.lanes) < 8
+        read = {number: [] for number in phones}
+        for post in world.relay.posts:
+            read[post.to].append(phones[post.to].read(post.parts[0]).body.body)
+        assert set(map(tuple, read.values())) == {("0", "1", "2")}
+        assert sorted(world.relay.fetched) == sorted(phones)
+        assert_no_position_used_twice(world.relay.posts)
+
+    story(main, tmp_path)

@@ -261,7 +261,7 @@ class Lanes:
         """Let go of the oldest idle lanes; they are loaded again when needed."""
         idle = [number for number, lane in self._lanes.items() if lane.is_idle and lane.phase is not Phase.LOADING]
         share = max(MAX_CACHED_SESSIONS // 16, 1)
-        for number in idle[:share]:
+        for number in idle[: len(self._lanes) - MAX_CACHED_SESSIONS + share]:
             del self._lanes[number]
         # Where most are busy, the next search comes later and not with each new lane.
         self._limit = max(MAX_CACHED_SESSIONS, len(self._lanes) + share)
