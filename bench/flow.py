@@ -12,7 +12,7 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from bench.build import build
-from bench.programs import Program, wait_until
+from bench.programs import Program, machine_cpu, wait_until
 from bench.results import Result
 
 PHONES = 1_000
@@ -32,6 +32,8 @@ class Phase(msgspec.Struct, frozen=True):
     seconds: float
     delivered_in_time: int
     cpu_s: dict[str, float]
+    foreign_cpu: float
+    """Share of the machine that other processes took."""
 
     @property
     def rate(self) -> float:
@@ -77,14 +79,16 @@ class System:
 
     def measure(self, seconds: float, *, rate: float = 0.0, limit: int = -1) -> Phase:
         """Let the load run; raise `RuntimeError` where a message was refused."""
-        before, received, start = self._cpu_s(), self.received(), perf_counter()
+        received, machine, before, start = self.received(), machine_cpu(), self._cpu_s(), perf_counter()
         told = self._programs["load"].ask(seconds + 60, seconds=seconds, rate=rate, limit=limit)
         elapsed = perf_counter() - start
-        delivered = self.received() - received
         spent = {name: after - before[name] for name, after in self._cpu_s().items()}
+        total, busy = (after - first for after, first in zip(machine_cpu(), machine, strict=True))
         if told["refused"]:
             raise RuntimeError(f"{told['refused']} of {told['sent']} messages were refused; the last: {told['why']}")
-        return Phase(told["first"], told["sent"], elapsed, delivered, spent)
+        delivered = self.received() - received
+        foreign = max(busy - sum(spent.values()), 0.0) / total
+        return Phase(told["first"], told["sent"], elapsed, delivered, spent, foreign)
 
     def _cpu_s(self) -> dict[str, float]:
         return {name: program.cpu_s for name, program in self._programs.items()}
@@ -134,6 +138,7 @@ def results(name: str, phase: Phase, times: Times) -> Iterator[Result]:
     yield from _percentiles(name, "post_to_phone", [times.arrived[n] - times.due[n] for n in serials])
     for process, spent in phase.cpu_s.items():
         yield Result(f"{name}.{process}", "cpu_us_per_message", spent * 1e6 / phase.sent, "us", phase.sent)
+    yield Result(name, "foreign_cpu", phase.foreign_cpu * 100, "%")
 
 
 def _percentiles(name: str, metric: str, nanoseconds: Sequence[int]) -> Iterator[Result]:
