@@ -8,7 +8,7 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
-.PHONY: run reset setup build lint format types test bench lock clean
+.PHONY: run reset setup build lint format types test bench openapi lock clean
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -48,6 +48,9 @@ test: setup ## every test; a skip is a failure
 
 bench: setup ## the figures, as JSON under bench/results
 	$(BIN)/python -m bench
+
+openapi: setup ## docs/openapi.json, from the structs that the front decodes
+	$(BIN)/python -m api.openapi > docs/openapi.json
 
 lock: setup ## take the newest versions that pyproject.toml allows into requirements.lock
 	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \

@@ -56,9 +56,9 @@ class JoinedWrites:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._pieces:
+        if self._pieces and not self._transport.is_closing():
             self._transport.write(b"".join(self._pieces))
-            self._pieces.clear()
+        self._pieces.clear()
 
 
 class HttpProtocol(HttpToolsProtocol):

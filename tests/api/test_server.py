@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 
 import pytest
@@ -172,6 +173,27 @@ def test_pipelined_requests_are_answered_in_order():
             assert answers.count(b"HTTP/1.1 201") == 50
             ids = [answers.index(b'"gBGG%d"' % n) for n in range(1, 51)]
             assert ids == sorted(ids)
+
+    uvloop.run(main())
+
+
+def test_a_client_that_breaks_off_harms_nobody():
+    async def main():
+        faults = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: faults.append(context))
+        async with front() as api:
+            for data in (REQUEST, REQUEST * 5, HEAD + b"Content-Length: 41\r\n\r\n{", b"GET"):
+                for turns in range(8):
+                    client = socket.create_connection(("127.0.0.1", api.port))
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.setblocking(False)
+                    await loop.sock_sendall(client, data)
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    client.close()
+            assert (await api.send()).status == 201
+        assert faults == []
 
     uvloop.run(main())
 
