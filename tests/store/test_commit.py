@@ -1,4 +1,4 @@
-"""Group commit on SQLite: order, durability, all or nothing, and values that come back as they went in."""
+"""Group commit on each engine: order, durability, all or nothing, and values that come back as they went in."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,10 @@ from corefast.store.migrate import Migration
 from tests.store.conftest import Opening
 
 PUT = Statement("INSERT INTO note (id, author, body, weight) VALUES (?, ?, ?, ?)")
-APPEND = Statement("INSERT INTO note (author) VALUES (?) RETURNING id, author")
+APPEND = Statement(
+    "INSERT INTO note (author) VALUES (?) RETURNING id, author",
+    "INSERT INTO note (author) VALUES (?); SELECT id, author FROM note WHERE id = LAST_INSERT_ID()",
+)
 RENAME = Statement("UPDATE note SET author = ? WHERE id = ?")
 ALL = Statement("SELECT id, author, body, weight FROM note ORDER BY id")
 COUNT = Statement("SELECT count(*) FROM note")
@@ -73,7 +76,8 @@ def test_a_read_sees_every_commit_that_is_known_to_be_done(opened: Opening) -> N
         (-(2**63), "", b"", 0.0),
         (2**63 - 1, "ünï → 🦊 \0 end", bytes(range(256)), -1.5e300),
         (0, None, None, None),
-        (7, "x" * 100_000, b"\0" * 1_000_000, float("inf")),
+        (7, "x" * 65_000, b"\0" * 1_000_000, 2.0**-40),
+        (8, "'; -- \\' \\", b"';\\\x00\n", True),
     ],
 )
 def test_values_come_back_as_they_went_in(opened: Opening, values: tuple[object, ...]) -> None:
@@ -81,6 +85,19 @@ def test_values_come_back_as_they_went_in(opened: Opening, values: tuple[object,
         async with opened() as database:
             await database.commit(unit_of(PUT, *values))
             assert await database.fetch(ALL) == [values]
+
+    uvloop.run(main())
+
+
+def test_infinity_comes_back_from_sqlite_and_is_refused_for_mysql(on_sqlite: Opening, on_mysql: Opening) -> None:
+    async def main() -> None:
+        unit = unit_of(PUT, 1, None, None, float("inf"))
+        async with on_sqlite() as database:
+            await database.commit(unit)
+            assert await database.fetch(ALL) == [(1, None, None, float("inf"))]
+        async with on_mysql() as database:
+            with pytest.raises(OverflowError):
+                database.commit(unit)
 
     uvloop.run(main())
 
@@ -135,7 +152,7 @@ def test_a_conflict_is_typed_and_names_no_value(opened: Opening) -> None:
             await database.commit(unit_of(PUT, 1, "secret", None, None))
             with pytest.raises(StoreConflict) as caught:
                 await database.commit(unit_of(PUT, 1, "secret", None, None))
-            assert str(caught.value) == "UNIQUE constraint failed: note.id"
+            assert str(caught.value) in ("UNIQUE constraint failed: note.id", "UNIQUE constraint failed: PRIMARY")
 
     uvloop.run(main())
 
@@ -224,9 +241,9 @@ def test_a_hook_runs_before_the_next_prelude_and_before_the_units_hear(opened: O
     uvloop.run(main())
 
 
-def test_a_full_disk_is_typed_and_space_makes_it_work_again(opened: Opening) -> None:
+def test_a_full_disk_is_typed_and_space_makes_it_work_again(on_sqlite: Opening) -> None:
     async def main() -> None:
-        async with opened(Migration(2, "small", "PRAGMA max_page_count = 50;")) as database:
+        async with on_sqlite(Migration(2, "small", "PRAGMA max_page_count = 50;")) as database:
             with pytest.raises(StoreFull):
                 await database.commit(unit_of(PUT, 1, "", bytes(1_000_000), None))
             await database.commit(unit_of(PUT, 1, "", b"", None))

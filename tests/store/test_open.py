@@ -15,9 +15,9 @@ from tests.store.conftest import NOTES, Opening
 VERSION = Statement("SELECT number, name FROM schema_version ORDER BY number")
 
 
-def test_the_settings_that_durability_needs_are_on(opened: Opening) -> None:
+def test_the_settings_that_durability_needs_are_on(on_sqlite: Opening) -> None:
     async def main() -> None:
-        async with opened() as database:
+        async with on_sqlite() as database:
             assert await database.fetch(Statement("PRAGMA journal_mode")) == [("wal",)]
             assert await database.commit(unit_of("PRAGMA synchronous")) == [[(2,)]]
 
@@ -29,30 +29,30 @@ def test_the_settings_that_durability_needs_are_on(opened: Opening) -> None:
     uvloop.run(main())
 
 
-def test_only_the_owner_may_read_the_files(opened: Opening, path: Path) -> None:
+def test_only_the_owner_may_read_the_files(on_sqlite: Opening, path: Path) -> None:
     def modes() -> dict[str, int]:
         return {part.name: part.stat().st_mode & 0o777 for part in path.parent.iterdir()}
 
     async def main() -> None:
-        async with opened():
+        async with on_sqlite():
             assert modes() == {"notes.sqlite": 0o600, "notes.sqlite-wal": 0o600, "notes.sqlite-shm": 0o600}
 
     path.touch(0o644)
     uvloop.run(main())
 
 
-def test_closing_leaves_one_file(opened: Opening, path: Path) -> None:
+def test_closing_leaves_one_file(on_sqlite: Opening, path: Path) -> None:
     async def main() -> None:
-        async with opened():
+        async with on_sqlite():
             pass
         assert [part.name for part in path.parent.iterdir()] == ["notes.sqlite"]
 
     uvloop.run(main())
 
 
-def test_the_standard_librarys_copy_of_sqlite_is_not_loaded(opened: Opening) -> None:
+def test_the_standard_librarys_copy_of_sqlite_is_not_loaded(on_sqlite: Opening) -> None:
     async def main() -> None:
-        async with opened():
+        async with on_sqlite():
             assert "_sqlite3" not in sys.modules
 
     uvloop.run(main())
@@ -69,23 +69,23 @@ def test_migrations_run_once_and_in_order(opened: Opening) -> None:
     uvloop.run(main())
 
 
-def test_a_migration_that_fails_half_way_leaves_nothing_behind(opened: Opening) -> None:
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(on_sqlite: Opening) -> None:
     broken = Migration(2, "broken", "CREATE TABLE half (id); INSERT INTO half VALUES (1); SELECT * FROM nowhere;")
 
     async def main() -> None:
         with pytest.raises(SetupError, match=r"migration 002 \(broken\) failed: .*nowhere"):
-            async with opened(broken):
+            async with on_sqlite(broken):
                 pass
-        async with opened() as database:
+        async with on_sqlite() as database:
             assert await database.fetch(Statement("SELECT name FROM sqlite_schema WHERE name = 'half'")) == []
             assert await database.fetch(VERSION) == [(1, "notes")]
 
     uvloop.run(main())
 
 
-def test_a_newer_schema_is_refused_with_the_remedy(opened: Opening, path: Path) -> None:
+def test_a_newer_schema_is_refused_with_the_remedy(on_sqlite: Opening, path: Path) -> None:
     async def main() -> None:
-        async with opened(Migration(2, "more", "SELECT 1;")):
+        async with on_sqlite(Migration(2, "more", "SELECT 1;")):
             pass
         with pytest.raises(SchemaTooNew, match="schema 2, this corefast knows 1: start the newer"):
             await open_sqlite(path, [NOTES])

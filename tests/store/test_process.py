@@ -92,7 +92,7 @@ def log_size(path: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def test_every_unit_that_was_acknowledged_survives_kill_9(opened: Opening, child: Child) -> None:
+def test_every_unit_that_was_acknowledged_survives_kill_9(on_sqlite: Opening, child: Child) -> None:
     committing = child(COMMITS)
     assert committing.stdout is not None
     acknowledged = [committing.stdout.readline() for _ in range(1_000)]
@@ -100,7 +100,7 @@ def test_every_unit_that_was_acknowledged_survives_kill_9(opened: Opening, child
     told = {int(line) for line in acknowledged if line.endswith("\n")}
 
     async def main() -> None:
-        async with opened() as database:
+        async with on_sqlite() as database:
             stored = {id for (id,) in await database.fetch(Statement("SELECT id FROM note"))}
         assert len(told) >= 1_000
         assert told <= stored
@@ -109,24 +109,24 @@ def test_every_unit_that_was_acknowledged_survives_kill_9(opened: Opening, child
     uvloop.run(main())
 
 
-def test_a_migration_that_was_killed_half_way_runs_again(opened: Opening, path: Path, child: Child) -> None:
+def test_a_migration_that_was_killed_half_way_runs_again(on_sqlite: Opening, path: Path, child: Child) -> None:
     async def main() -> None:
-        async with opened():
+        async with on_sqlite():
             pass
         migrating = child(MIGRATES_FOR_EVER)
         assert migrating.stdout is not None and migrating.stdout.readline() == "migrating\n"
         while migrating.poll() is None and not log_size(path):
             pass
         kill(migrating)
-        async with opened() as database:
+        async with on_sqlite() as database:
             assert await database.fetch(Statement("SELECT name FROM sqlite_schema WHERE name = 'half'")) == []
 
     uvloop.run(main())
 
 
-def test_a_file_locked_by_a_second_process_is_refused_at_start(opened: Opening, path: Path, child: Child) -> None:
+def test_a_file_locked_by_a_second_process_is_refused_at_start(on_sqlite: Opening, path: Path, child: Child) -> None:
     async def main() -> None:
-        async with opened():
+        async with on_sqlite():
             pass
         holder = child(HOLDS_THE_LOCK)
         assert holder.stdout is not None and holder.stdout.readline() == "locked\n"

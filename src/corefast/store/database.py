@@ -12,7 +12,11 @@ Rows = list[Row]
 
 
 class Statement(NamedTuple):
-    """One SQL statement in each dialect, with `?` placeholders."""
+    """One SQL statement in each dialect, with `?` placeholders.
+
+    *mysql* is empty where the dialects agree. There `?2` names the second parameter, a trailing `RETURNING 1` asks for
+    one row for each row changed, and statements joined by `;` stand for the one that SQLite says them in.
+    """
 
     sqlite: str
     mysql: str = ""

@@ -77,6 +77,8 @@ class Lane(Generic[B]):
             raise Overloaded("the database is behind")
         load = self._open_load()
         load.batch.add(ops)
+        if not load.waiters:
+            self._queue.append(load)
         load.waiters.append(waiter)
         self._waiting += 1
         if self._running is None and not self._is_scheduled:
@@ -86,7 +88,7 @@ class Lane(Generic[B]):
 
     def _open_load(self) -> _Load[B]:
         if not self._queue or len(self._queue[-1].waiters) >= MAX_BATCH_UNITS:
-            self._queue.append(_Load(self._runner.new_batch()))
+            return _Load(self._runner.new_batch())
         return self._queue[-1]
 
     async def close(self) -> None:
@@ -104,8 +106,6 @@ class Lane(Generic[B]):
         self._is_scheduled = False
         while self._running is None and self._queue:
             load = self._queue.popleft()
-            if not load.waiters:
-                continue
             try:
                 self._prepare(load.batch)
             except Exception as error:

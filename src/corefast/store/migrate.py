@@ -7,24 +7,30 @@ from typing import NamedTuple
 
 from corefast.errors import SchemaTooNew
 
-_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")
+_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)(\.mysql)?\.sql")
 
 
 class Migration(NamedTuple):
-    """One step of a schema; its statements are applied in one transaction or not at all."""
+    """One step of a schema. SQLite applies it in one transaction or not at all, MySQL statement by statement."""
 
     number: int
     name: str
     sql: str
+    mysql: str = ""
+    """Its form for MySQL, where the dialects differ."""
 
 
 def load_migrations(package: str) -> list[Migration]:
-    """Return the migrations that *package* carries as `NNN_name.sql`, in order; they count from 001 without a gap."""
-    found = []
+    """Return the migrations that *package* carries as `NNN_name.sql`, in order; they count from 001 without a gap.
+
+    `NNN_name.mysql.sql` beside one is its form for MySQL.
+    """
+    texts: dict[tuple[int, str], dict[bool, str]] = {}
     for entry in resources.files(package).iterdir():
         if match := _NAME.fullmatch(entry.name):
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    found.sort()
+            forms = texts.setdefault((int(match[1]), match[2]), {})
+            forms[bool(match[3])] = entry.read_text(encoding="utf-8")
+    found = [Migration(*key, forms.get(False, ""), forms.get(True, "")) for key, forms in sorted(texts.items())]
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"the migrations of {package} do not count from 001 without a gap")
     return found

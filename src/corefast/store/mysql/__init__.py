@@ -1,0 +1,1 @@
+"""The store on MariaDB and MySQL: what `corefast.store.database` promises, through asyncmy."""

@@ -1,0 +1,77 @@
+"""`Database` on a MariaDB or MySQL server."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from corefast.errors import SetupError
+from corefast.store.database import Op, Rows, Statement, Unit
+from corefast.store.lane import CommitLane
+from corefast.store.migrate import Migration
+from corefast.store.mysql.address import Address
+from corefast.store.mysql.error import Refused, Retry
+from corefast.store.mysql.migration import migrate
+from corefast.store.mysql.pool import Pool
+from corefast.store.mysql.session import Timing
+from corefast.store.mysql.text import Shapes
+from corefast.store.mysql.writer import Writer
+
+
+class MysqlDatabase:
+    """`Database` on one server: one connection that writes, a few that read."""
+
+    def __init__(self, writer: Writer, pool: Pool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._writer = writer
+        self._pool = pool
+        self._shapes = Shapes()
+        self._commits = CommitLane(writer)
+
+    async def fetch(self, statement: Statement, *params: Any) -> Rows:
+        return await self._pool.fetch(self._shapes.sql(statement, params))
+
+    def commit(self, unit: Unit) -> asyncio.Future[list[Rows]]:
+        waiter: asyncio.Future[list[Rows]] = self._loop.create_future()
+        self._commits.put(unit.ops, waiter)
+        return waiter
+
+    def commit_then(self, unit: Unit, callback: Callable[[Exception | None], None]) -> None:
+        self._commits.put(unit.ops, callback)
+
+    def set_prelude(self, prelude: Callable[[], list[Op]]) -> None:
+        self._commits.prelude = prelude
+
+    def on_batch(self, hook: Callable[[int, float], None]) -> None:
+        self._commits.hooks.append(hook)
+
+    async def close(self) -> None:
+        self._writer.is_closing = True
+        await self._commits.close()
+        await self._writer.close()
+        await self._pool.close()
+
+
+async def open_mysql(
+    address: Address, migrations: Sequence[Migration], *, owner: str = "main", timing: Timing | None = None
+) -> MysqlDatabase:
+    """Open the database at *address* and bring it to the newest of *migrations*.
+
+    From here on an earlier process with the same *owner* can commit nothing more. Raises `SetupError` where the server
+    does not let us in, its commits are not durable, or a migration fails, and `SchemaTooNew`.
+    """
+    timing = timing or Timing()
+    writer = Writer(address, owner, timing)
+    try:
+        await writer.check()
+        await migrate(address, migrations, timing)
+        await writer.open()
+    except Refused as refused:
+        await writer.close()
+        raise SetupError(f"the database {address} refuses us: {refused}") from None
+    except Retry as retry:
+        await writer.close()
+        raise SetupError(f"the database {address} cannot be used: {retry.error}; is the server running?") from None
+    except BaseException:
+        await writer.close()
+        raise
+    return MysqlDatabase(writer, Pool(address, timing))

@@ -1,0 +1,119 @@
+"""A MariaDB server of our own: on a folder that goes away, at a private socket and port."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from corefast.store.mysql.address import Address
+from tests.support.programs import free_port
+
+START_TIMEOUT_S = 30.0
+PASSWORD = "a password with 'quotes' and ünicode"
+
+_SETTINGS = (
+    "--no-defaults",
+    "--bind-address=127.0.0.1",
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-log-file-size=32M",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--performance-schema=OFF",
+)
+_numbers = count(1)
+
+
+class MariaDB:
+    """One server; `start` it, `kill` it, `start` it again: the data stays until `remove`."""
+
+    def __init__(self, *options: str) -> None:
+        # Not pytest's folder: the name of a socket may have 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="corefast-mariadb-"))
+        self.socket = str(self.folder / "socket")
+        self.port = free_port()
+        self.options = list(options)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def install(self) -> None:
+        """Make the system tables and our user."""
+        command = ["mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db"]
+        subprocess.run([*command, "--auth-root-authentication-method=normal", *self._user()], check=True, stdout=-3)
+        self.start()
+        password = PASSWORD.replace("'", "''")
+        self.sql(
+            f"CREATE USER corefast@'%' IDENTIFIED BY '{password}';"
+            "GRANT ALL ON `corefast%`.* TO corefast@'%'; GRANT CONNECTION ADMIN ON *.* TO corefast@'%';"
+        )
+
+    def _user(self) -> list[str]:
+        return ["--user=root"] if os.geteuid() == 0 else []
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; it dies with us."""
+        places = [f"--datadir={self.folder}/data", f"--socket={self.socket}", f"--port={self.port}"]
+        command = [shutil.which("mariadbd") or "/usr/sbin/mariadbd", *_SETTINGS, *places, *self._user(), *self.options]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("mariadbd does not start:\n" + (self.folder / "log").read_text()[-2_000:])
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.settimeout(1)
+            probe.connect(self.socket)
+            return bool(probe.recv(5))
+        return False
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(30)
+
+    def remove(self) -> None:
+        """Kill the server and remove its folder."""
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.folder)
+
+    def sql(self, text: str, name: str = "") -> list[list[str]]:
+        """Run *text* as the server's administrator; return the rows, as texts."""
+        command = ["mariadb", "--no-defaults", "--socket", self.socket, "-uroot", "-N", "-B", "-e", text]
+        done = subprocess.run(command + ([name] if name else []), check=True, capture_output=True, text=True)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def address(self) -> Address:
+        """Return the address of a new, empty database."""
+        name = f"corefast_{next(_numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return Address("127.0.0.1", self.port, "corefast", PASSWORD, name)
+
+    def drop(self, address: Address) -> None:
+        self.sql(f"DROP DATABASE {address.name}")
+
+
+@contextlib.contextmanager
+def running(*options: str) -> Iterator[MariaDB]:
+    """A server for the block."""
+    server = MariaDB(*options)
+    try:
+        server.install()
+        yield server
+    finally:
+        server.remove()
