@@ -41,8 +41,7 @@ from corefast.net.server import Server, serve
 from corefast.net.transport import Handler, Peer
 from corefast.process import announce, lock_directory
 from corefast.store.database import Unit
-from corefast.store.migrate import load_migrations
-from corefast.store.sqlite import open_sqlite
+from corefast.store.opening import open_database
 from corefast.wire.codec import gateway_codec, relay_codec
 from corefast.wire.gateway import SetWebhook
 
@@ -84,7 +83,9 @@ class Core:
         number = _own_number(config)
         master_key = load_master_key(config.master_key_file or folder / MASTER_KEY, os.urandom)
         vault = Vault(master_key, os.urandom)
-        database = await open_sqlite(folder / DATABASE, load_migrations("corefast.core.store"))
+        database = await open_database(
+            config.database, config.database_password, folder / DATABASE, "corefast.core.store", f"core {SHARD}"
+        )
         try:
             context, account = await open_context(database, vault, number, SHARD, clock, os.urandom)
             core = cls(config, folder, context, account, ApiKeyStore(database, vault))

@@ -25,6 +25,8 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")
     ] = False
     master_key_file: Annotated[str, Meta(description="the master key (default: master.key in the data folder)")] = ""
+    database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
+    database_password: Annotated[str, Meta(description="the database user's password")] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
 
     def address(self) -> tuple[str, int]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from pathlib import Path
 
 from corefast import logs, process
 from corefast.address import canonical_number, display_number
@@ -19,8 +18,7 @@ from corefast.relay.store.code import CodeStore
 async def issue_code(config: CodeConfig) -> None:
     """Print a new code; the relay may be running meanwhile."""
     number = canonical_number(config.number)
-    folder = Path(config.data_dir)
-    database = await app.open_database(folder)
+    database = await app.open_relay_database(config, "issue-code")
     try:
         admission = Admission(Mode.CODE, CodeStore(database), AccountStore(database), app.unix_ms, os.urandom)
         code = await admission.issue_code(number)

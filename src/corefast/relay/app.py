@@ -16,7 +16,7 @@ from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
 from corefast.relay.beat import Beat
-from corefast.relay.config import RelayConfig, is_loopback, split_address
+from corefast.relay.config import CodeConfig, RelayConfig, is_loopback, split_address
 from corefast.relay.gauge import Gauges
 from corefast.relay.identity import load_key
 from corefast.relay.journal import Journal
@@ -33,8 +33,7 @@ from corefast.relay.store.mailbox import MailboxStore
 from corefast.relay.store.prekey import PreKeyStore
 from corefast.relay.sweep import Sweep, mailboxes_of
 from corefast.store.database import Database, Unit
-from corefast.store.migrate import load_migrations
-from corefast.store.sqlite import open_sqlite
+from corefast.store.opening import open_database
 from corefast.wire.codec import relay_codec
 
 DATABASE = "relay.sqlite"
@@ -52,8 +51,9 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def open_database(folder: Path) -> Database:
-    return await open_sqlite(folder / DATABASE, load_migrations("corefast.relay.store"))
+async def open_relay_database(config: RelayConfig | CodeConfig, owner: str) -> Database:
+    file = Path(config.data_dir) / DATABASE
+    return await open_database(config.database, config.database_password, file, "corefast.relay.store", owner)
 
 
 class Relay:
@@ -73,7 +73,7 @@ class Relay:
     @classmethod
     async def open(cls, folder: Path, config: RelayConfig, clock: Callable[[], int] = unix_ms) -> "Relay":
         """Return a relay that knows everything its database knows."""
-        relay = cls(folder, config, await open_database(folder), clock)
+        relay = cls(folder, config, await open_relay_database(config, "relay"), clock)
         try:
             await relay._load()
         except BaseException:

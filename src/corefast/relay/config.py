@@ -23,6 +23,8 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
     bundle_burst: Annotated[int, Meta(description="prekey fetches at once for one caller and number")] = BUNDLE_BURST
     bundle_refill: Annotated[float, Meta(description="prekey fetches a second after that")] = BUNDLE_REFILL_PER_S
     max_connections: Annotated[int, Meta(description="connections at a time")] = 20_000
+    database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
+    database_password: Annotated[str, Meta(description="the database user's password")] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
 
 
@@ -31,6 +33,8 @@ class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     number: Annotated[str, Meta(description="the number, in international form", extra={"positional": True})]
     data_dir: Annotated[str, Meta(description="the relay's folder")]
+    database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
+    database_password: Annotated[str, Meta(description="the database user's password")] = ""
 
 
 def split_address(text: str, setting: str) -> tuple[str, int]:

@@ -47,7 +47,9 @@ class DeliveryStore:
     _PUT_WEBHOOK = Statement(
         "INSERT INTO webhook (account, url, secret, statuses) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (account) DO UPDATE SET url = excluded.url, secret = excluded.secret,"
-        " statuses = excluded.statuses"
+        " statuses = excluded.statuses",
+        "INSERT INTO webhook (account, url, secret, statuses) VALUES (?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE url = VALUES(url), secret = VALUES(secret), statuses = VALUES(statuses)",
     )
 
     def put_webhook(self, unit: Unit, webhook: Webhook) -> None:
@@ -70,7 +72,9 @@ class DeliveryStore:
 
     _PUT_CURSOR = Statement(
         "INSERT INTO webhook_cursor (account, shard, position) VALUES (?, ?, ?)"
-        " ON CONFLICT (account, shard) DO UPDATE SET position = excluded.position"
+        " ON CONFLICT (account, shard) DO UPDATE SET position = excluded.position",
+        "INSERT INTO webhook_cursor (account, shard, position) VALUES (?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE position = VALUES(position)",
     )
 
     def put_cursor(self, unit: Unit, position: int) -> None:
@@ -88,7 +92,12 @@ class DeliveryStore:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, attempts = excluded.attempts,"
         " parked = excluded.parked, first_ms = excluded.first_ms, last_ms = excluded.last_ms,"
-        " next_ms = excluded.next_ms, status = excluded.status, error = excluded.error"
+        " next_ms = excluded.next_ms, status = excluded.status, error = excluded.error",
+        "INSERT INTO delivery (id, account, peer, phase, attempts, parked, first_ms, last_ms, next_ms, status, error)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE phase = VALUES(phase), attempts = VALUES(attempts), parked = VALUES(parked),"
+        " first_ms = VALUES(first_ms), last_ms = VALUES(last_ms), next_ms = VALUES(next_ms),"
+        " status = VALUES(status), error = VALUES(error)",
     )
 
     def put(self, unit: Unit, row: DeliveryRow) -> None:
@@ -121,7 +130,9 @@ class DeliveryStore:
         return {row[0] for row in await self._database.fetch(self._DEAD_IDS, ACCOUNT, after)}
 
     _DEAD_OF = Statement(
-        f"SELECT {_COLUMNS} FROM delivery WHERE phase = 2 AND id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM delivery WHERE phase = 2 AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM delivery WHERE phase = 2 AND id IN"  # noqa: S608
+        " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed)",
     )
 
     async def load_dead_of(self, positions: list[int]) -> list[DeliveryRow]:

@@ -23,7 +23,10 @@ class IdempotencyStore:
     _PUT = Statement(
         "INSERT INTO idempotency (digest, account, fingerprint, message, peer, made_ms) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (digest) DO UPDATE SET fingerprint = excluded.fingerprint, message = excluded.message,"
-        " peer = excluded.peer, made_ms = excluded.made_ms"
+        " peer = excluded.peer, made_ms = excluded.made_ms",
+        "INSERT INTO idempotency (digest, account, fingerprint, message, peer, made_ms) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE fingerprint = VALUES(fingerprint), message = VALUES(message),"
+        " peer = VALUES(peer), made_ms = VALUES(made_ms)",
     )
 
     def put(self, unit: Unit, digest: bytes, fingerprint: bytes, message: int, peer: int, made_ms: int) -> None:

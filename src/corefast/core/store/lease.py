@@ -26,7 +26,10 @@ class Lease:
     _TAKE = Statement(
         "INSERT INTO lease (account, shard, epoch, commit_seq, message_floor, event_floor) VALUES (?, ?, 1, 0, ?, ?)"
         " ON CONFLICT (account, shard) DO UPDATE SET epoch = epoch + 1"
-        " RETURNING epoch, commit_seq, message_floor, event_floor"
+        " RETURNING epoch, commit_seq, message_floor, event_floor",
+        "INSERT INTO lease (account, shard, epoch, commit_seq, message_floor, event_floor) VALUES (?, ?, 1, 0, ?, ?)"
+        " ON DUPLICATE KEY UPDATE epoch = epoch + 1;"
+        "SELECT epoch, commit_seq, message_floor, event_floor FROM lease WHERE account = ?1 AND shard = ?2",
     )
 
     async def take(self) -> None:

@@ -106,7 +106,11 @@ class MessageStore:
         rows = await self._database.fetch(self._LOAD, message)
         return None if not rows else _message(rows[0], self._open(message, rows[0][-1]))
 
-    _BODIES = Statement("SELECT id, sealed FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id")
+    _BODIES = Statement(
+        "SELECT id, sealed FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, sealed FROM message WHERE id IN"
+        " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed) ORDER BY id",
+    )
 
     async def load_bodies(self, messages: list[int]) -> list[tuple[int, bytes | None]]:
         """Return the plaintexts of these messages, in order; None for one that was damaged."""

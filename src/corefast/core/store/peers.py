@@ -62,7 +62,9 @@ class PeerStore:
 
     _PUT = Statement(
         "INSERT INTO peer (id, account, channel, number, devices_version, identity) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity"
+        " ON CONFLICT (id) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity",
+        "INSERT INTO peer (id, account, channel, number, devices_version, identity) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE devices_version = VALUES(devices_version), identity = VALUES(identity)",
     )
 
     def put(self, unit: Unit, peer: int, number: str, devices_version: int, identity: bytes | None) -> None:
@@ -71,7 +73,9 @@ class PeerStore:
 
     _PUT_SESSION = Statement(
         "INSERT INTO session (id, account, registration_id, sealed) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET registration_id = excluded.registration_id, sealed = excluded.sealed"
+        " ON CONFLICT (id) DO UPDATE SET registration_id = excluded.registration_id, sealed = excluded.sealed",
+        "INSERT INTO session (id, account, registration_id, sealed) VALUES (?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE registration_id = VALUES(registration_id), sealed = VALUES(sealed)",
     )
 
     def put_sessions(

@@ -12,7 +12,9 @@ Read = Callable[[Exception | None, list[Row]], None]
 
 _PUT = Statement(
     "INSERT OR IGNORE INTO item (seq, mailbox, kind, sender, at_ms, expires_ms, size, is_receipt, id, body)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1",
+    "INSERT IGNORE INTO item (seq, mailbox, kind, sender, at_ms, expires_ms, size, is_receipt, id, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1",
 )
 _DELETE = Statement("DELETE FROM item WHERE seq = ? RETURNING 1")
 _LOAD = Statement(

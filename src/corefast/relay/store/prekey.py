@@ -8,11 +8,15 @@ from corefast.wire.messages import PublicPreKey, SignedPreKey
 
 _TAKE = Statement(
     "DELETE FROM one_time WHERE device = ? AND position ="
-    " (SELECT min(position) FROM one_time WHERE device = ?) RETURNING id, public"
+    " (SELECT min(position) FROM one_time WHERE device = ?) RETURNING id, public",
+    "SELECT id, public FROM one_time WHERE device = ? ORDER BY position LIMIT 1 FOR UPDATE;"
+    "DELETE FROM one_time WHERE device = ? ORDER BY position LIMIT 1",
 )
 _TAKE_KEM = Statement(
     "DELETE FROM one_time_kem WHERE position ="
-    " (SELECT min(position) FROM one_time_kem WHERE device = ?) RETURNING id, public, signature"
+    " (SELECT min(position) FROM one_time_kem WHERE device = ?) RETURNING id, public, signature",
+    "SELECT id, public, signature FROM one_time_kem WHERE device = ? ORDER BY position LIMIT 1 FOR UPDATE;"
+    "DELETE FROM one_time_kem WHERE device = ?1 ORDER BY position LIMIT 1",
 )
 _PUT = Statement("INSERT INTO one_time (device, position, id, public) VALUES (?, ?, ?, ?)")
 _PUT_KEM = Statement("INSERT INTO one_time_kem (position, device, id, public, signature) VALUES (?, ?, ?, ?, ?)")
@@ -25,7 +29,9 @@ _COUNT = Statement(
 )
 _LAST_POSITION = Statement(
     "SELECT max(coalesce((SELECT max(position) FROM one_time), 0),"
-    " coalesce((SELECT max(position) FROM one_time_kem), 0))"
+    " coalesce((SELECT max(position) FROM one_time_kem), 0))",
+    "SELECT greatest(coalesce((SELECT max(position) FROM one_time), 0),"
+    " coalesce((SELECT max(position) FROM one_time_kem), 0))",
 )
 _DROP = Statement("DELETE FROM one_time WHERE device = ?")
 _DROP_KEM = Statement("DELETE FROM one_time_kem WHERE device = ?")

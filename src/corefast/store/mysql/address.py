@@ -6,8 +6,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from corefast.errors import SetupError
 
-SCHEME = "mysql://"
-
 _OPTIONS = ("socket", "ssl_ca", "ssl_cert", "ssl_key")
 _DEFAULT_PORT = 3306
 _EXAMPLE = "write it as mysql://user@host:3306/name"
