@@ -11,6 +11,7 @@ from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 
 from .party import Party
 
+PQ_LABEL = b"Signal PQ Ratchet V1 Chain "
 PQXDH_INFO = b"WhisperText_X25519_SHA-256_CRYSTALS-KYBER-1024"
 
 
@@ -20,6 +21,19 @@ def agree(private: bytes, public: bytes) -> bytes:
 
 def hkdf(salt: bytes | None, ikm: bytes, info: bytes, size: int) -> bytes:
     return HKDF(SHA256(), size, salt, info).derive(ikm)
+
+
+def varint(value: int) -> bytes:
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+
+def pq_salt(auth_key: bytes, index: int) -> bytes:
+    """Return the salt of the initiator's message *index*, counted from 1, in the first epoch of SPQR."""
+    chain = hkdf(None, auth_key, PQ_LABEL + b" Start", 96)[32:64]
+    for step in range(1, index + 1):
+        keys = hkdf(None, chain, step.to_bytes(4, "big") + PQ_LABEL + b"Next", 64)
+        chain, salt = keys[:32], keys[32:]
+    return salt
 
 
 def open_first(party: Party, whole: bytes) -> bytes:
@@ -33,13 +47,16 @@ def open_first(party: Party, whole: bytes) -> bytes:
     if outer.one_time_id is not None:
         secret += agree(party.one_time.private, outer.base_key)
     secret += party.kem.decapsulate(outer.kem_ciphertext)
-    root = hkdf(None, secret, PQXDH_INFO, 96)[:32]
+    secrets = hkdf(None, secret, PQXDH_INFO, 96)
+    root = secrets[:32]
+    salt = pq_salt(secrets[64:], inner.counter + 1)
+    assert inner.pq_ratchet == b"\x01\x01" + varint(inner.counter + 1) + b"\x00"
     shared = agree(party.signed.private, inner.ratchet_key)
     chain = hkdf(root, shared, b"WhisperRatchet", 64)[32:]
     for _ in range(inner.counter):
         chain = hmac.digest(chain, b"\x02", "sha256")
     seed = hmac.digest(chain, b"\x01", "sha256")
-    keys = hkdf(None, seed, b"WhisperMessageKeys", 80)
+    keys = hkdf(salt, seed, b"WhisperMessageKeys", 80)
     maced = outer.identity + party.identity.public + outer.message[:-8]
     assert hmac.digest(keys[32:64], maced, "sha256")[:8] == outer.message[-8:]
     cipher = Cipher(algorithms.AES(keys[:32]), modes.CBC(keys[64:])).decryptor()

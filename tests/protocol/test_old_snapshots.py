@@ -10,12 +10,14 @@ from corefast.protocol.session import Session
 
 from .party import RANDOM, read
 
-RECORDED = json.loads((Path(__file__).parent.parent / "vectors" / "session" / "format_1.json").read_text())
+VECTORS = Path(__file__).parent.parent / "vectors" / "session"
+RECORDED = {int(path.stem[-1]): json.loads(path.read_text()) for path in VECTORS.glob("format_?.json")}
 
 
+@mark.parametrize("format", sorted(RECORDED))
 @mark.parametrize("state", ["waiting", "answered", "unanswered"])
-def test_a_recorded_session_reads_what_was_on_its_way_and_writes_on(state):
-    recorded = RECORDED[state]
+def test_a_recorded_session_reads_what_was_on_its_way_and_writes_on(format, state):
+    recorded = RECORDED[format][state]
     session = Session.restore(bytes.fromhex(recorded["snapshot"]))
     for message, text in recorded["messages"]:
         assert read(session, bytes.fromhex(message)) == text.encode()

@@ -147,12 +147,12 @@ def test_replayed_message_is_refused_and_state_is_unchanged():
         refused(theirs, text, MessageReplayed)
 
 
-def test_a_lost_message_costs_one_key_and_a_read_one_none():
+def test_a_lost_message_costs_a_seed_and_a_salt_and_a_read_one_none():
     ours, theirs = session_pair()
     plain = len(theirs.snapshot())
     messages = [write(ours, b"%d" % i) for i in range(11)]
     read(theirs, messages[10])
-    assert len(theirs.snapshot()) == plain + 10 * 36
+    assert len(theirs.snapshot()) == plain + 10 * 2 * 36
     for message in messages[:10]:
         read(theirs, message)
     assert len(theirs.snapshot()) == plain
@@ -166,7 +166,7 @@ def test_a_gap_is_read_up_to_its_limit_and_keeps_the_newest_keys():
     oldest_kept = MAX_MESSAGE_GAP - MAX_SKIPPED_KEYS
     refused(theirs, messages[oldest_kept - 1], MessageReplayed)
     assert read(theirs, messages[oldest_kept]) == b"x"
-    assert len(theirs.snapshot()) < 80_000
+    assert len(theirs.snapshot()) < 150_000
 
 
 def test_two_gaps_share_the_kept_keys():

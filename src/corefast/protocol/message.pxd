@@ -18,6 +18,8 @@ cdef struct SignalView:
     uint32_t previous_counter
     const uint8_t *ciphertext
     size_t ciphertext_size
+    const uint8_t *pq               # the pq_ratchet field, NULL without one
+    size_t pq_size
     size_t size                     # with the MAC
 
 
@@ -26,6 +28,8 @@ cdef struct SignalHead:
     const uint8_t *ratchet_key      # 32 bytes
     uint32_t counter
     uint32_t previous_counter
+    const uint8_t *pq
+    size_t pq_size                  # 0: no field
 
 
 cdef class PreKeySignalMessage:

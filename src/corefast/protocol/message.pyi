@@ -9,6 +9,7 @@ class SignalMessage:
     counter: int
     previous_counter: int
     ciphertext: bytes
+    pq_ratchet: bytes
     @staticmethod
     def parse(message: bytes) -> SignalMessage: ...
 

@@ -106,6 +106,10 @@ cdef int parse_signal(bytes message, SignalView *view) except -1:
             check_field(&field, WIRE_BYTES)
             view.ciphertext = field.data
             view.ciphertext_size = field.size
+        elif field.number == 5:
+            check_field(&field, WIRE_BYTES)
+            view.pq = field.data
+            view.pq_size = field.size
     if view.ratchet_key is NULL or view.ciphertext is NULL or not has_counter:
         raise MessageMalformed("a field is missing")
     return 0
@@ -130,6 +134,7 @@ cdef bytes seal_signal(const SignalHead *head, const MessageKeys *keys, const ui
     maced_size = (
         1 + 2 + PUBLIC_SIZE + 1 + varint_size(head.counter) + 1 + varint_size(head.previous_counter)
         + 1 + varint_size(<uint32_t> sealed_size) + sealed_size
+        + (1 + varint_size(<uint32_t> head.pq_size) + head.pq_size if head.pq_size else 0)
     )
     message = bytes_room(maced_size + MAC_SIZE)
     start = bytes_fill(message)
@@ -142,6 +147,8 @@ cdef bytes seal_signal(const SignalHead *head, const MessageKeys *keys, const ui
     at = put_head(at, 4, <uint32_t> sealed_size)
     if cbc_seal(keys.cipher, keys.iv, bytes_at(plaintext), <int> bytes_size(plaintext), at) != <int> sealed_size:
         raise MemoryError("libcrypto refused to encrypt")
+    if head.pq_size:
+        put_bytes(at + sealed_size, 5, head.pq, <uint32_t> head.pq_size)
     derive_mac(keys, identities, start, maced_size, mac)
     memcpy(start + maced_size, mac, MAC_SIZE)
     return message
@@ -172,6 +179,7 @@ cdef class SignalMessage:
     cdef readonly uint32_t counter
     cdef readonly uint32_t previous_counter
     cdef readonly bytes ciphertext
+    cdef readonly bytes pq_ratchet
 
     @staticmethod
     def parse(bytes message not None):
@@ -184,6 +192,7 @@ cdef class SignalMessage:
         self.counter = view.counter
         self.previous_counter = view.previous_counter
         self.ciphertext = bytes_from(view.ciphertext, view.ciphertext_size)
+        self.pq_ratchet = bytes_from(view.pq, view.pq_size) if view.pq_size else b""
         return self
 
 

@@ -12,10 +12,11 @@ DISCONTINUITY = b"\xff" * 32
 
 
 class InitialKeys(NamedTuple):
-    """The root key and the first chain key, the responder's sending one. 32 bytes each."""
+    """Root key, first chain key (the responder's sending one), and what SPQR's chains are made of; 32 bytes each."""
 
     root: bytes
     chain: bytes
+    pq: bytes
 
 
 class OurPreKeys(NamedTuple):
@@ -61,6 +62,5 @@ def agree_as_responder(
 
 
 def _derive(secrets: list[bytes], kem_secret: bytes) -> InitialKeys:
-    # libsignal takes 96 bytes; the last 32 only key SPQR's chains, and HKDF's first 64 are the same without them.
-    keys = hkdf_sha256(DISCONTINUITY + b"".join(secrets) + kem_secret, b"", INFO, 64)
-    return InitialKeys(keys[:32], keys[32:])
+    keys = hkdf_sha256(DISCONTINUITY + b"".join(secrets) + kem_secret, b"", INFO, 96)
+    return InitialKeys(keys[:32], keys[32:64], keys[64:])

@@ -28,7 +28,25 @@ from corefast.protocol.ratchet cimport (
     new_receiver,
     wipe_receive,
 )
-from corefast.protocol.snapshot cimport SnapshotReader, put, put_ratchet, ratchet_size, take_ratchet
+from corefast.protocol.snapshot cimport (
+    SnapshotReader,
+    pq_size,
+    put,
+    put_pq,
+    put_ratchet,
+    ratchet_size,
+    take_pq,
+    take_ratchet,
+)
+from corefast.protocol.spqr cimport (
+    MAX_PQ_FIELD,
+    PqChains,
+    PqReceiveStep,
+    PqSendStep,
+    has_chains,
+    start_chains,
+    wipe_pq_receive,
+)
 
 from corefast import limits
 from corefast.errors import (
@@ -46,7 +64,8 @@ from corefast.protocol.pqxdh import OurPreKeys, TheirPublics, agree_as_initiator
 
 cdef enum:
     PUBLIC_SIZE = 33
-    SNAPSHOT_FORMAT = 1
+    SNAPSHOT_FORMAT = 2
+    FORMAT_WITHOUT_PQ = 1
     SNAPSHOT_HEAD = 2 + IDENTITIES_SIZE + PUBLIC_SIZE + 2 + 2
     MAX_BEFORE = 96
     MAX_AFTER = 2_048
@@ -66,6 +85,8 @@ cdef class Session:
     cdef uint8_t _theirs_first[IDENTITIES_SIZE]
     cdef uint8_t _base_key[PUBLIC_SIZE]
     cdef Ratchet _ratchet
+    # None with a peer that does not speak SPQR.
+    cdef PqChains _pq
     # What wraps our messages as long as the other side may not have the session: None once it answered.
     cdef bytes _before
     cdef bytes _after
@@ -92,9 +113,12 @@ cdef class Session:
         turn. Raises MessageTooLong.
         """
         cdef SendStep step
+        cdef PqSendStep pq_step
         cdef MessageKeys keys
         cdef SignalHead head
+        cdef uint8_t field[MAX_PQ_FIELD]
         cdef Ratchet ratchet = self._ratchet
+        cdef PqChains pq = self._pq
         if bytes_size(plaintext) > MAX_PLAINTEXT:
             raise MessageTooLong(f"a plaintext has at most {MAX_PLAINTEXT} bytes")
         if not ratchet.is_sending:
@@ -103,15 +127,22 @@ cdef class Session:
         head.ratchet_key = ratchet.our_public
         head.counter = ratchet.sending_index
         head.previous_counter = ratchet.previous_counter
+        head.pq = field
+        head.pq_size = 0 if pq is None else pq.put_field(field)
         try:
             ratchet.next_sending(&step)
-            derive_message_keys(step.seed, NULL, &keys)
+            if pq is not None:
+                pq.next_sending(&pq_step)
+            derive_message_keys(step.seed, NULL if pq is None else pq_step.salt, &keys)
             message = seal_signal(&head, &keys, self._ours_first, plaintext)
             answer = (SIGNAL, message) if self._before is None else (
                 PREKEY, wrap_prekey(head.version, self._before, message, self._after))
             ratchet.commit_sending(&step)
+            if pq is not None:
+                pq.commit_sending(&pq_step)
         finally:
             explicit_bzero(&step, sizeof(SendStep))
+            explicit_bzero(&pq_step, sizeof(PqSendStep))
             explicit_bzero(&keys, sizeof(MessageKeys))
         return answer
 
@@ -123,17 +154,26 @@ cdef class Session:
         """
         cdef SignalView view
         cdef ReceiveStep step
+        cdef PqReceiveStep pq_step
         cdef MessageKeys keys
         cdef ReceiverChain chain
+        cdef PqChains pq = self._pq
         parse_signal(message, &view)
         if view.version != self.version:
             raise MessageVersionUnsupported(f"a version {view.version} message in a version {self.version} session")
+        pq_step.passed = NULL
+        pq_step.is_keyed = False
         try:
             chain = self._ratchet.find(view.ratchet_key, view.counter, &step)
-            derive_message_keys(step.seed, NULL, &keys)
+            if pq is not None:
+                pq.find(view.pq, view.pq_size, &pq_step)
+            derive_message_keys(step.seed, pq_step.salt if pq_step.is_keyed else NULL, &keys)
             plaintext = open_signal(bytes_at(message), &view, &keys, self._theirs_first)
             self._ratchet.commit(chain, &step)
+            if pq is not None:
+                pq.commit(&pq_step)
         finally:
+            wipe_pq_receive(&pq_step)
             wipe_receive(&step)
             explicit_bzero(&keys, sizeof(MessageKeys))
         self._before = self._after = None
@@ -143,7 +183,8 @@ cdef class Session:
         """Return the whole session as bytes, private keys in clear: seal them."""
         cdef size_t before_size = 0 if self._before is None else bytes_size(self._before)
         cdef size_t after_size = 0 if self._after is None else bytes_size(self._after)
-        cdef bytes room = bytes_room(SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet))
+        cdef bytes room = bytes_room(
+            SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet) + pq_size(self._pq))
         cdef uint8_t *at = bytes_fill(room)
         at[0] = SNAPSHOT_FORMAT
         at[1] = <uint8_t> self.version
@@ -155,7 +196,7 @@ cdef class Session:
         if before_size:
             at = put(at, bytes_at(self._before), before_size)
             at = put(at, bytes_at(self._after), after_size)
-        put_ratchet(at, self._ratchet)
+        put_pq(put_ratchet(at, self._ratchet), self._pq)
         return room
 
     @staticmethod
@@ -166,7 +207,8 @@ cdef class Session:
         cdef const uint8_t *base_key
         cdef const uint8_t *sizes
         cdef Session session
-        if reader.take_byte(SNAPSHOT_FORMAT) != SNAPSHOT_FORMAT or reader.take_byte(PQXDH_VERSION) != PQXDH_VERSION:
+        cdef int format = reader.take_byte(SNAPSHOT_FORMAT)
+        if not format or reader.take_byte(PQXDH_VERSION) != PQXDH_VERSION:
             raise SnapshotInvalid("not a snapshot of this version")
         identities = reader.take(IDENTITIES_SIZE)
         base_key = reader.take(PUBLIC_SIZE)
@@ -174,6 +216,7 @@ cdef class Session:
         sizes = reader.take(4)
         session._take_wrapping(reader, load_u16(sizes), load_u16(sizes + 2))
         session._ratchet = take_ratchet(reader)
+        session._pq = None if format == FORMAT_WITHOUT_PQ else take_pq(reader)
         reader.finish()
         return session
 
@@ -232,6 +275,7 @@ def initiate(our_identity, uint32_t our_registration_id, bundle, random):
     cdef Session session = new_session(
         bytes_at(our_identity.public), bytes_at(bundle.identity), bytes_at(our_base.public))
     session._ratchet = start_initiator(keys.root, keys.chain, bundle.signed_public)
+    session._pq = start_chains(keys.pq, True)
     session._before = messages.encode_before(bundle.one_time_id, our_base.public, our_identity.public)
     session._after = messages.encode_after(our_registration_id, bundle.signed_id, bundle.kem_id, kem_ciphertext)
     return session
@@ -256,7 +300,12 @@ def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_k
         message.base_key,
         message.kem_ciphertext,
     )
+    cdef SignalView view
     cdef Session session = new_session(
         bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
     session._ratchet = start_responder(keys.root, keys.chain, our_signed.private, our_signed.public)
+    # A first message without the field comes from a peer that does not speak SPQR; nobody else could have made it.
+    parse_signal(message.message, &view)
+    if has_chains(view.pq, view.pq_size):
+        session._pq = start_chains(keys.pq, False)
     return session, session.decrypt(message.message, random)

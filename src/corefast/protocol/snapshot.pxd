@@ -1,6 +1,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 from corefast.protocol.ratchet cimport Ratchet
+from corefast.protocol.spqr cimport PqChains
 
 
 cdef class SnapshotReader:
@@ -20,3 +21,6 @@ cdef uint8_t *put(uint8_t *dst, const void *src, size_t size) noexcept
 cdef size_t ratchet_size(Ratchet ratchet) noexcept
 cdef uint8_t *put_ratchet(uint8_t *dst, Ratchet ratchet) noexcept
 cdef Ratchet take_ratchet(SnapshotReader reader)
+cdef size_t pq_size(PqChains chains) noexcept
+cdef uint8_t *put_pq(uint8_t *dst, PqChains chains) noexcept
+cdef PqChains take_pq(SnapshotReader reader)

@@ -1,4 +1,4 @@
-"""A ratchet as bytes for a sealed store, and back. Fixed-width big-endian fields; private keys in clear."""
+"""The ratchets of a session as bytes for a sealed store, and back. Fixed-width big-endian; private keys in clear."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc
@@ -9,6 +9,7 @@ from corefast.native.memory cimport bytes_at, bytes_size
 from corefast.protocol.chain cimport KEY_SIZE
 from corefast.protocol.ratchet cimport Ratchet, ReceiverChain, new_receiver
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of
+from corefast.protocol.spqr cimport PqChains
 
 from corefast import limits
 from corefast.errors import SnapshotInvalid
@@ -17,6 +18,10 @@ cdef enum:
     SENDING_SIZE = 3 * KEY_SIZE + 4
     RECEIVER_SIZE = 2 * KEY_SIZE + 4 + 2
     SKIPPED_SIZE = 4 + KEY_SIZE
+    PQ_CHAIN_SIZE = KEY_SIZE + 4
+    # The kinds of post-quantum ratchet; the next number is the full one's, with its epochs and its half-sent keys.
+    PQ_NONE = 0
+    PQ_FIRST_EPOCH = 1
 
 cdef int MAX_CHAINS = limits.MAX_RECEIVER_CHAINS
 
@@ -53,15 +58,19 @@ cdef uint8_t *put_ratchet(uint8_t *dst, Ratchet ratchet) noexcept:
 
 
 cdef uint8_t *put_receiver(uint8_t *dst, ReceiverChain chain) noexcept:
-    cdef size_t i
     dst = put(dst, chain.their_ratchet, KEY_SIZE)
     dst = put(dst, chain.key, KEY_SIZE)
     store_u32(dst, chain.index)
-    store_u16(dst + 4, <uint16_t> chain.skipped.size)
-    dst += 6
-    for i in range(chain.skipped.size):
-        store_u32(dst, chain.skipped.keys[i].index)
-        dst = put(dst + 4, chain.skipped.keys[i].seed, KEY_SIZE)
+    return put_skipped(dst + 4, chain.skipped)
+
+
+cdef uint8_t *put_skipped(uint8_t *dst, SkippedKeys skipped) noexcept:
+    cdef size_t i
+    store_u16(dst, <uint16_t> skipped.size)
+    dst += 2
+    for i in range(skipped.size):
+        store_u32(dst, skipped.keys[i].index)
+        dst = put(dst + 4, skipped.keys[i].seed, KEY_SIZE)
     return dst
 
 
@@ -87,14 +96,13 @@ cdef ReceiverChain take_receiver(SnapshotReader reader):
     cdef ReceiverChain chain = new_receiver(reader.take(KEY_SIZE))
     reader.take_into(chain.key, KEY_SIZE)
     reader.take_u32(&chain.index)
-    take_skipped(reader, chain)
+    take_skipped(reader, chain.skipped, chain.index)
     return chain
 
 
-cdef int take_skipped(SnapshotReader reader, ReceiverChain chain) except -1:
-    """Read the skipped seeds; their indexes ascend below the chain's."""
+cdef int take_skipped(SnapshotReader reader, SkippedKeys skipped, uint32_t limit) except -1:
+    """Read skipped seeds; their indexes ascend below *limit*."""
     cdef size_t count = reader.take_u16()
-    cdef SkippedKeys skipped = chain.skipped
     if count > kept_of(count):
         raise SnapshotInvalid("too many skipped keys")
     if not count:
@@ -106,9 +114,40 @@ cdef int take_skipped(SnapshotReader reader, ReceiverChain chain) except -1:
     for i in range(count):
         reader.take_u32(&skipped.keys[i].index)
         reader.take_into(skipped.keys[i].seed, KEY_SIZE)
-        if skipped.keys[i].index >= chain.index or (i and skipped.keys[i].index <= skipped.keys[i - 1].index):
+        if skipped.keys[i].index >= limit or (i and skipped.keys[i].index <= skipped.keys[i - 1].index):
             raise SnapshotInvalid("skipped keys are out of order")
     return 0
+
+
+cdef size_t pq_size(PqChains chains) noexcept:
+    """How many bytes `put_pq` writes."""
+    return 1 if chains is None else 1 + 2 * PQ_CHAIN_SIZE + 2 + chains.skipped.size * SKIPPED_SIZE
+
+
+cdef uint8_t *put_pq(uint8_t *dst, PqChains chains) noexcept:
+    """Write the post-quantum ratchet of a session; *chains* is None in a session without."""
+    dst[0] = PQ_NONE if chains is None else PQ_FIRST_EPOCH
+    if chains is None:
+        return dst + 1
+    dst = put(dst + 1, chains.sending_key, KEY_SIZE)
+    store_u32(dst, chains.sending_index)
+    dst = put(dst + 4, chains.receiving_key, KEY_SIZE)
+    store_u32(dst, chains.receiving_index)
+    return put_skipped(dst + 4, chains.skipped)
+
+
+cdef PqChains take_pq(SnapshotReader reader):
+    """Return the chains, None for a session without; raise SnapshotInvalid for a kind this release does not know."""
+    cdef PqChains chains
+    if reader.take_byte(PQ_FIRST_EPOCH) == PQ_NONE:
+        return None
+    chains = PqChains.__new__(PqChains)
+    reader.take_into(chains.sending_key, KEY_SIZE)
+    reader.take_u32(&chains.sending_index)
+    reader.take_into(chains.receiving_key, KEY_SIZE)
+    reader.take_u32(&chains.receiving_index)
+    take_skipped(reader, chains.skipped, chains.receiving_index)
+    return chains
 
 
 cdef class SnapshotReader:
