@@ -46,6 +46,10 @@ types: setup ## mypy, and each .pyi against its module
 test: setup ## every test; a skip is a failure
 	$(BIN)/python -m pytest
 
+peers: setup ## round trips with other people's implementations, from npm
+	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
+	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
+
 bench: setup ## the figures, as JSON under bench/results
 	$(BIN)/python -m bench
 

@@ -10,7 +10,11 @@ from .libsignal import LibsignalDevice
 collect_ignore_glob = [] if os.environ.get("COREFAST_PEERS") else ["test_*.py"]
 
 
-@pytest.fixture
-def peer() -> Iterator[LibsignalDevice]:
-    with LibsignalDevice() as device:
+RELEASES = ("0.90.0", "0.92.2", "0.103.0")
+"""The last to talk without SPQR, the first to demand it, and today's."""
+
+
+@pytest.fixture(params=RELEASES)
+def peer(request: pytest.FixtureRequest) -> Iterator[LibsignalDevice]:
+    with LibsignalDevice(request.param) as device:
         yield device

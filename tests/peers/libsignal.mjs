@@ -1,13 +1,20 @@
-// One libsignal device, driven by JSON lines: a request on stdin, its answer on stdout. Bytes travel as base64.
+// One libsignal device of the release named as argument, driven by JSON lines: a request on stdin, its answer on stdout.
+// Bytes travel as base64.
 import { createInterface } from 'node:readline';
-import * as signal from '@signalapp/libsignal-client';
+
+const release = process.argv[2];
+const signal = await import(`libsignal-${release}`);
+const minor = Number(release.split('.')[1]);
 
 const SIGNED_ID = 21;
 const KYBER_ID = 22;
 const ONE_TIME_ID = 23;
 const PEER = signal.ProtocolAddress.new('corefast', 1);
+const SELF = signal.ProtocolAddress.new('libsignal', 1);
+// Later releases want our own address too, each function from another release on.
+const selfFrom = (first) => (minor >= first ? [SELF] : []);
 
-const bytes = (text) => Uint8Array.from(Buffer.from(text, 'base64'));
+const bytes = (text) => Buffer.from(text, 'base64');
 const text = (value) => Buffer.from(value).toString('base64');
 
 class Sessions extends signal.SessionStore {
@@ -74,6 +81,18 @@ class KyberPreKeys extends signal.KyberPreKeyStore {
   async markKyberPreKeyUsed() {}
 }
 
+class SenderKeys extends signal.SenderKeyStore {
+  #records = new Map();
+  async saveSenderKey(sender, id, record) {
+    this.#records.set(`${sender.toString()} ${id}`, record.serialize());
+  }
+  async getSenderKey(sender, id) {
+    const record = this.#records.get(`${sender.toString()} ${id}`);
+    return record ? signal.SenderKeyRecord.deserialize(record) : null;
+  }
+}
+
+const senderKeys = new SenderKeys();
 const sessions = new Sessions();
 const identity = new Identity();
 const oneTime = new PreKeys();
@@ -82,7 +101,7 @@ const kyber = new KyberPreKeys();
 
 const actions = {
   // Publish a bundle; a later one replaces it.
-  async bundle({ with_one_time }) {
+  async bundle({ with_one_time, with_kem }) {
     const pair = signal.PrivateKey.generate();
     const kem = signal.KEMKeyPair.generate();
     const single = signal.PrivateKey.generate();
@@ -97,9 +116,9 @@ const actions = {
       signed_id: SIGNED_ID,
       signed_public: text(pair.getPublicKey().serialize()),
       signed_signature: text(signature),
-      kem_id: KYBER_ID,
-      kem_public: text(kem.getPublicKey().serialize()),
-      kem_signature: text(kemSignature),
+      kem_id: with_kem ? KYBER_ID : null,
+      kem_public: with_kem ? text(kem.getPublicKey().serialize()) : null,
+      kem_signature: with_kem ? text(kemSignature) : null,
       one_time_id: with_one_time ? ONE_TIME_ID : null,
       one_time_public: with_one_time ? text(single.getPublicKey().serialize()) : null,
     };
@@ -116,14 +135,14 @@ const actions = {
       bytes(bundle.signed_signature),
       signal.PublicKey.deserialize(bytes(bundle.identity)),
       bundle.kem_id,
-      signal.KEMPublicKey.deserialize(bytes(bundle.kem_public)),
-      bytes(bundle.kem_signature),
+      bundle.kem_public && signal.KEMPublicKey.deserialize(bytes(bundle.kem_public)),
+      bundle.kem_signature && bytes(bundle.kem_signature),
     );
-    await signal.processPreKeyBundle(their, PEER, sessions, identity);
+    await signal.processPreKeyBundle(their, PEER, ...selfFrom(93), sessions, identity);
     return {};
   },
   async encrypt({ plaintext }) {
-    const message = await signal.signalEncrypt(bytes(plaintext), PEER, sessions, identity);
+    const message = await signal.signalEncrypt(bytes(plaintext), PEER, ...selfFrom(92), sessions, identity);
     return { kind: message.type(), body: text(message.serialize()) };
   },
   async decrypt({ kind, body }) {
@@ -132,14 +151,42 @@ const actions = {
         ? await signal.signalDecryptPreKey(
             signal.PreKeySignalMessage.deserialize(bytes(body)),
             PEER,
+            ...selfFrom(92),
             sessions,
             identity,
             oneTime,
             signed,
             kyber,
           )
-        : await signal.signalDecrypt(signal.SignalMessage.deserialize(bytes(body)), PEER, sessions, identity);
+        : await signal.signalDecrypt(
+            signal.SignalMessage.deserialize(bytes(body)),
+            PEER,
+            ...selfFrom(93),
+            sessions,
+            identity,
+          );
     return { plaintext: text(plaintext) };
+  },
+  async group_create({ group }) {
+    const message = await signal.SenderKeyDistributionMessage.create(SELF, group, senderKeys);
+    return { message: text(message.serialize()) };
+  },
+  async group_join({ message }) {
+    const distribution = signal.SenderKeyDistributionMessage.deserialize(bytes(message));
+    await signal.processSenderKeyDistributionMessage(PEER, distribution, senderKeys);
+    return {};
+  },
+  async group_encrypt({ group, plaintext }) {
+    const message = await signal.groupEncrypt(SELF, group, senderKeys, bytes(plaintext));
+    return { message: text(message.serialize()) };
+  },
+  async group_decrypt({ message }) {
+    return { plaintext: text(await signal.groupDecrypt(PEER, senderKeys, bytes(message))) };
+  },
+  async fingerprint({ version, our_id, our_key, their_id, their_key }) {
+    const [ours, theirs] = [our_key, their_key].map((key) => signal.PublicKey.deserialize(bytes(key)));
+    const made = signal.Fingerprint.new(5200, version, bytes(our_id), ours, bytes(their_id), theirs);
+    return { shown: made.displayableFingerprint().toString(), scanned: text(made.scannableFingerprint().toBuffer()) };
   },
   async sign({ message }) {
     return { signature: text(identity.key.sign(bytes(message))), identity: text(identity.key.getPublicKey().serialize()) };

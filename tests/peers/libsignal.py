@@ -19,15 +19,19 @@ class PeerRefused(Exception):
 class LibsignalDevice:
     """One device with one session. A context manager: leaving it ends the process."""
 
+    def __init__(self, release: str) -> None:
+        self.release = release
+
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = ["node", str(DRIVER), self.release]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def bundle(self, with_one_time: bool = True) -> PreKeyBundle:
-        answer = self._ask("bundle", with_one_time=with_one_time)
+    def bundle(self, with_one_time: bool = True, with_kem: bool = True) -> PreKeyBundle:
+        answer = self._ask("bundle", with_one_time=with_one_time, with_kem=with_kem)
         return PreKeyBundle(**{name: _bytes(value) if name in KEYS else value for name, value in answer.items()})
 
     def start(self, bundle: PreKeyBundle) -> None:
