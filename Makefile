@@ -63,3 +63,10 @@ lock: setup ## take the newest versions that pyproject.toml allows into requirem
 clean: ## what was built, and .venv; the data stays
 	find src bench -name '*.so' -delete -o -path 'src/*' -name '*.c' -delete
 	rm -rf -- build .venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
+
+.PHONY: images compose-test
+images: ## the container image corefast:latest; BASE=… chooses the Python image below it
+	docker/build
+
+compose-test: setup ## both profiles of docker/compose.yml, with real containers
+	docker/compose-test
