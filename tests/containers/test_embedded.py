@@ -1,0 +1,34 @@
+"""The default profile: everything in one container."""
+
+from pathlib import Path
+
+import uvloop
+
+from tests.containers import story
+from tests.containers.stack import standing
+
+
+def test_everything_in_one_container_carries_messages_through_kills_and_stops_cleanly(tmp_path: Path):
+    async def main() -> None:
+        async with standing(tmp_path, "embedded") as stack:
+            await story.nobody_registers_without_a_code(stack)
+            phone = await stack.phone(story.ALICE)
+            await story.hello_goes_both_ways(stack, phone)
+            await story.programs_have_no_powers(stack, "corefast")
+
+            async def kill() -> None:
+                await stack.kill("corefast")
+
+            await story.each_once_while(stack, phone, "container killed", kill)
+            await story.no_log_holds_a_secret(stack)
+
+            container = await stack.container("corefast")
+            await stack.compose("stop")
+            assert await stack.inspect_one(container, "{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
+            await stack.compose("start")
+            await stack.until_ready()
+            await stack.send(phone.number, "after a stop")
+            await phone.program.until(lambda: phone.texts[-1] == "after a stop")
+            await phone.stop()
+
+    uvloop.run(main())
