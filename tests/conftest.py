@@ -1,8 +1,17 @@
 """A suite without gaps: a test that is skipped counts as failed."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from tests.support.mariadb import MariaDB, running
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[MariaDB]:
+    """A MariaDB server; each test takes a database of its own there."""
+    with running() as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

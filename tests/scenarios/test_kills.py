@@ -22,9 +22,14 @@ KILL_AT = (30, 90, 150)
 """After so many accepted messages; three times, because once may hit a quiet moment."""
 
 
-@pytest.fixture(scope="module")
-def business(tell: Tell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
-    business = Business(tmp_path_factory.mktemp("kills") / "data")
+@pytest.fixture(scope="module", params=["sqlite", "mysql"])
+def business(
+    request: pytest.FixtureRequest, tell: Tell, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Business]:
+    """A business that keeps its state on each of the engines."""
+    folder = tmp_path_factory.mktemp("kills")
+    environ = request.getfixturevalue("server").settings(folder) if request.param == "mysql" else {}
+    business = Business(folder / "data", **environ)
     tell(business.open())
     yield business
     assert tell(business.close()) == 0

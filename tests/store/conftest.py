@@ -9,7 +9,7 @@ from corefast.store.migrate import Migration
 from corefast.store.mysql.address import Address
 from corefast.store.mysql.database import open_mysql
 from corefast.store.sqlite import open_sqlite
-from tests.support.mariadb import MariaDB, running
+from tests.support.mariadb import MariaDB
 
 NOTES = Migration(
     1,
@@ -25,12 +25,6 @@ Opening = Callable[..., contextlib.AbstractAsyncContextManager[Database]]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "notes.sqlite"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[MariaDB]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

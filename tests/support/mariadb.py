@@ -104,6 +104,19 @@ class MariaDB:
         self.sql(f"CREATE DATABASE {name}")
         return Address("127.0.0.1", self.port, "corefast", PASSWORD, name)
 
+    def settings(self, folder: Path) -> dict[str, str]:
+        """Return the environment in which `corefast up` keeps its state here, in databases of its own."""
+        names = {program: self.address().name for program in ("relay", "core")}
+        url = f"mysql://corefast@127.0.0.1:{self.port}"
+        tables = [f'[{program}]\ndatabase = "{url}/{name}"\n' for program, name in names.items()]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "corefast.toml").write_text("".join(tables))
+        (folder / "password").write_text(PASSWORD)
+        return {
+            "COREFAST_CONFIG": str(folder / "corefast.toml"),
+            "COREFAST_DATABASE_PASSWORD_FILE": str(folder / "password"),
+        }
+
     def drop(self, address: Address) -> None:
         self.sql(f"DROP DATABASE {address.name}")
 
