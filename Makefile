@@ -8,7 +8,7 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
-.PHONY: run reset setup build lint format types test bench openapi lock clean
+.PHONY: run reset setup build lint format types test peers bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -64,7 +64,6 @@ clean: ## what was built, and .venv; the data stays
 	find src bench -name '*.so' -delete -o -path 'src/*' -name '*.c' -delete
 	rm -rf -- build .venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
 
-.PHONY: images compose-test
 images: ## the container image corefast:latest; BASE=… chooses the Python image below it
 	docker/build
 

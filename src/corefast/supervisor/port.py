@@ -1,12 +1,15 @@
 """TCP ports of this machine: which are free, and who holds one that is not."""
 
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from corefast.errors import SetupError
 
 HOST = "127.0.0.1"
+
+RELEASE_S = 1.0
 
 _LISTENING = "0A"
 
@@ -32,7 +35,13 @@ def choose(wanted: int) -> int:
 
 
 def require(port: int, remedy: str) -> None:
-    """Raise `SetupError` naming the process that holds *port* and the *remedy*."""
+    """Raise `SetupError` naming the process that holds *port* and the *remedy*, unless it lets go at once.
+
+    After a `kill -9` of `up` its children may need a moment to end.
+    """
+    deadline = time.monotonic() + RELEASE_S
+    while not is_free(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
     if not is_free(port):
         raise SetupError(f"port {port} is in use by {holder(port)}; stop it, or {remedy}")
 
