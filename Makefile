@@ -8,7 +8,7 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
-.PHONY: run reset setup build lint format types test peers bench openapi lock clean images compose-test
+.PHONY: run reset setup setup-mysql build lint format types test peers bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -27,6 +27,9 @@ setup: .setup.stamp .build.stamp ## .venv and the build
 	@flock .build.lock $(BIN)/python setup.py -q build_ext --inplace
 	@touch $@
 
+setup-mysql: ## a MariaDB server for the tests, which start and stop it
+	@tools/setup-mysql
+
 build: setup ## the Cython modules, in place, where their sources changed
 
 lint: setup types ## style, spelling and types; changes nothing
@@ -43,7 +46,7 @@ types: setup ## mypy, and each .pyi against its module
 	$(BIN)/mypy
 	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(STUBBED)
 
-test: setup ## every test; a skip is a failure
+test: setup setup-mysql ## every test; a skip is a failure
 	$(BIN)/python -m pytest
 
 peers: setup ## round trips with other people's implementations, from npm

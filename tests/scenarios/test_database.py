@@ -54,6 +54,6 @@ def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
         assert positions_used_twice(business.journal) == []
         assert business.program is not None
         # No program died of it.
-        assert not any("started again" in line for line in business.program.lines), business.program.lines
+        assert not any("starting it again" in line for line in business.program.lines), business.program.lines
 
     tell(story())
