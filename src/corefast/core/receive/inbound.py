@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import ExitStack
 from functools import partial
 
 from corefast import metrics
@@ -67,10 +68,12 @@ class Inbound:
     async def _take(self, peer: Peer, items: list[Item]) -> None:
         ids = [item.id for item in items if item.kind in _MESSAGES]
         known = await self._context.inbound.known(ids) if ids else set()
-        lanes = {item.sender.id: self._lanes.get(item.sender.id) for item in items}
-        while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
-            await self._lanes.loaded(cold[0])
-        self._commit(peer, items, known, lanes)
+        with ExitStack() as stack:
+            numbers = {item.sender.id for item in items}
+            lanes = {number: stack.enter_context(self._lanes.hold(number)) for number in numbers}
+            while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
+                await self._lanes.loaded(cold[0])
+            self._commit(peer, items, known, lanes)
 
     def _commit(self, peer: Peer, items: list[Item], known: set[Key], lanes: dict[str, Lane]) -> None:
         batch = Batch(self._context, self._statuses)

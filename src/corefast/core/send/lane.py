@@ -6,7 +6,8 @@ stale: its sessions are dropped, and loaded again once no unit is left, before a
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 from corefast import metrics
@@ -70,6 +71,7 @@ class Lane:
         "held",
         "waiting",
         "queued",
+        "holders",
         "units",
         "storing",
         "settled",
@@ -95,6 +97,8 @@ class Lane:
         """Stored messages without a valid ciphertext, in order."""
         self.queued = 0
         """Accepted messages without a result."""
+        self.holders = 0
+        """Tasks that wait for something before they use this lane: it must stay the only one of its peer."""
         self.units = 0
         """Units under way that hold sessions or messages of this lane."""
         self.storing = 0
@@ -117,7 +121,9 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        return not (self.queued or self.units or self.held or self.waiting or self.backlog or self.is_blocked)
+        return not (
+            self.queued or self.holders or self.units or self.held or self.waiting or self.backlog or self.is_blocked
+        )
 
     def stored(self) -> None:
         """Note the end of a unit that stored a message without a ciphertext."""
@@ -167,6 +173,16 @@ class Lanes:
             lane = self._lanes[number] = Lane(number)
         return lane
 
+    @contextmanager
+    def hold(self, number: str) -> Iterator[Lane]:
+        """Give the lane to a task that has to wait before it uses it: a second one would encrypt with the same keys."""
+        lane = self.get(number)
+        lane.holders += 1
+        try:
+            yield lane
+        finally:
+            lane.holders -= 1
+
     def all(self) -> list[Lane]:
         return list(self._lanes.values())
 
@@ -213,18 +229,22 @@ class Lanes:
 
     def _start_load(self, lane: Lane) -> None:
         lane.phase = Phase.LOADING
-        task = asyncio.get_running_loop().create_task(self._load(lane))
+        task = asyncio.get_running_loop().create_task(self._load(lane, lane.generation))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _load(self, lane: Lane) -> None:
+    async def _load(self, lane: Lane, generation: int) -> None:
         error: Exception | None = None
+        row = None
         try:
             row = await self._context.peers.load(lane.number)
         except Exception as raised:
             log.warning("a peer could not be loaded", code=getattr(raised, "code", type(raised).__name__))
-            lane.phase = Phase.COLD
             error = raised
+        if lane.generation != generation:
+            return  # spoiled meanwhile: a later load counts, and what this one read may be older
+        if error is not None:
+            lane.phase = Phase.COLD
         else:
             lane.is_new = row is None
             lane.peer = self._context.next_peer.take() if row is None else row.id

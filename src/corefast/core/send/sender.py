@@ -70,11 +70,11 @@ class Sender:
         """Answer *call* with `Accepted` once the message is durable, or fail it."""
         order = Order(peer, call, message)
         try:
-            lane = self._lanes.get(self._check(message))
+            number = self._check(message)
             if message.idempotency is not None:
-                self._spawn(self._claim(lane, order))
+                self._spawn(self._claim(number, order))
             else:
-                self._route(lane, order)
+                self._route(self._lanes.get(number), order)
         except Exception as error:
             self._fail(order, error)
 
@@ -97,7 +97,7 @@ class Sender:
             raise Overloaded("too many messages wait for the relay", retry_after_ms=5_000)
         return number
 
-    async def _claim(self, lane: Lane, order: Order) -> None:
+    async def _claim(self, number: str, order: Order) -> None:
         try:
             assert order.message.idempotency is not None
             claim = await self._claims.begin(order.message.idempotency)
@@ -105,7 +105,7 @@ class Sender:
                 order.peer.answer(order.call, claim)
                 return
             order.claim = claim
-            self._route(lane, order)
+            self._route(self._lanes.get(number), order)
         except Exception as error:
             self._fail(order, error)
 
