@@ -92,3 +92,18 @@ def test_a_log_is_private_and_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "line 19" in path.read_text()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["relay.log", "relay.log.1"]
     assert log.complaint == ""
+
+
+def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(tmp_path: Path):
+    (tmp_path / "fake.log").symlink_to("/dev/full")
+    program = (
+        READY + "for _ in range(3):\n    print('out of space', file=sys.stderr, flush=True)\nprint('{\"event\": 1}')\n"
+    )
+
+    async def story(child: Child, facts: asyncio.Queue[dict]) -> None:
+        keeping = asyncio.ensure_future(child.keep(lambda _: None))
+        assert await facts.get() == {"event": 1}
+        await child.stop(2)
+        await keeping
+
+    with_child(tmp_path, program, story)

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,10 @@ class ChildFailed(CorefastError):
 
 
 class Log:
-    """A child's stderr in a file of bounded size, 0600, and the last line of it that complains."""
+    """A child's stderr in a file of bounded size, 0600, and the last line of it that complains.
+
+    A disk that takes no more costs lines, never the care for the child.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,11 +51,12 @@ class Log:
 
     def write(self, line: bytes) -> None:
         self.complaint = _complaint(line) or self.complaint
-        if self._file.tell() + len(line) > MAX_LOG_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".log.1"))
-            self._file = self._open()
-        self._file.write(line)
+        with suppress(OSError):
+            if self._file.tell() + len(line) > MAX_LOG_BYTES:
+                self._path.replace(self._path.with_suffix(".log.1"))
+                full, self._file = self._file, self._open()
+                full.close()
+            self._file.write(line)
 
     def close(self) -> None:
         self._file.close()
