@@ -6,6 +6,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -173,7 +174,7 @@ async def _serving(receiver: Receiver, port: int) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _being_webhook(core: CoreLink, url: str) -> AsyncIterator[Webhook]:
-    """Set *url* as the webhook, and put back what was there before, unless that was a listener too."""
+    """Set *url* as the webhook, and put back what was there before, unless that was a listener that is gone."""
     try:
         before = await core.call(GetWebhook(), Webhook, link_wait_ms=LINK_WAIT_MS)
         webhook = await core.call(SetWebhook(url, before.statuses), Webhook)
@@ -182,9 +183,19 @@ async def _being_webhook(core: CoreLink, url: str) -> AsyncIterator[Webhook]:
     try:
         yield webhook
     finally:
-        former = "" if before.url.endswith(PATH) else before.url
+        former = before.url if not before.url.endswith(PATH) or await _is_served(before.url) else ""
         with contextlib.suppress(CorefastError):
             await core.call(SetWebhook(former, before.statuses), Webhook, timeout_ms=1_000, link_wait_ms=0)
+
+
+async def _is_served(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _tell_ready(config: ListenConfig, url: str) -> None:
