@@ -2,9 +2,12 @@ import asyncio
 
 import pytest
 
+from corefast.core.account.duties import SWEEP_MS
 from corefast.core.feed.cursor import decode_cursor, encode_cursor
+from corefast.core.store.events import Fact
 from corefast.errors import CursorInvalid, RemoteRefused
 from corefast.limits import EVENT_LIFE_MS
+from corefast.store.database import Unit
 from corefast.wire.gateway import ReadEvents
 from tests.core.world import BUSINESS, story
 
@@ -73,6 +76,20 @@ def test_old_events_are_dropped_and_a_reader_learns_that_it_is_behind(tmp_path):
             page = await world.front.call(ReadEvents(BUSINESS, "", 10, 1_000))
         assert page.events and page.oldest == old.cursor
         assert all(event.position > old.events[-1].position for event in page.events)
+
+    story(main, tmp_path)
+
+
+def test_event_of_a_clock_that_was_wrong_takes_no_other_with_it(tmp_path):
+    async def main(world):
+        await world.send("x")
+        await world.statuses(2)
+        unit = Unit()
+        world.core.context.events.put(unit, Fact.IDENTITY_CHANGED, 0)
+        await world.core.context.database.commit(unit)
+        world.clock.now_ms += SWEEP_MS
+        await world.core.duties.round()
+        assert len((await world.front.call(ReadEvents(BUSINESS))).events) == 3
 
     story(main, tmp_path)
 

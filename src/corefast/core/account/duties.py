@@ -62,7 +62,7 @@ class Duties:
 
     async def _sweep_events(self, now_ms: int) -> None:
         context = self._context
-        cut = await context.events.expired(now_ms - EVENT_LIFE_MS, context.events.last, MAX_EVENTS)
+        cut = await context.events.expired(now_ms - EVENT_LIFE_MS, MAX_EVENTS)
         if cut <= self._feed.oldest:
             return
         self._feed.oldest = cut

@@ -104,14 +104,18 @@ class EventStore:
     async def last_id(self) -> int:
         return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
 
-    _OLD = Statement("SELECT max(id) FROM event WHERE account = ? AND at_ms < ? AND id <= ?")
+    _FRESH = Statement("SELECT id FROM event WHERE account = ? AND at_ms >= ? ORDER BY id LIMIT 1")
     _BEYOND = Statement("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?")
 
-    async def expired(self, before_ms: int, up_to: int, keep: int) -> int:
-        """Return the last position, at most *up_to*, of events older than *before_ms* or beyond the newest *keep*."""
-        old = (await self._database.fetch(self._OLD, ACCOUNT, before_ms, up_to))[0][0] or 0
+    async def expired(self, before_ms: int, keep: int) -> int:
+        """Return the position before the first event that is not older than *before_ms*, and among the newest *keep*.
+
+        Times are the relay's and need not rise: one from a clock that was wrong takes no later event with it.
+        """
+        last = await self.last_id()
+        fresh = await self._database.fetch(self._FRESH, ACCOUNT, before_ms)
         beyond = await self._database.fetch(self._BEYOND, keep)
-        return min(max(old, beyond[0][0] if beyond else 0), up_to)
+        return max(fresh[0][0] - 1 if fresh else last, beyond[0][0] if beyond else 0)
 
     _COUNT = Statement("SELECT count(*) FROM event WHERE id > ?")
 
