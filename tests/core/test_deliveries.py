@@ -18,6 +18,7 @@ from corefast.wire.gateway import (
     SendText,
     SetWebhook,
     State,
+    Webhook,
 )
 from tests.core.fake import Phone
 from tests.core.world import BUSINESS, CUSTOMER, OTHER, story
@@ -282,6 +283,26 @@ def test_failed_commit_of_a_report_makes_the_delivery_due_again(tmp_path):
             await report(emitter, claimed)
         heal()
         assert [each.event.id for each in await claim(emitter)] == [each.event.id for each in claimed]
+
+    story(main, tmp_path)
+
+
+def test_report_whose_commit_meets_the_end_of_the_webhook_is_stored(tmp_path):
+    async def main(world):
+        emitter = await set_up(world)
+        await world.send("x")
+        await world.statuses(2)
+        claimed = await claim(emitter)
+        schedule = world.core.schedule
+        (owner,) = {pending.owner for pending in schedule._open.values()} - {None}
+        off = Webhook("", schedule.webhook.secret, schedule.webhook.statuses)
+        outcomes = [Outcome(each.event.id, True) for each in claimed]
+        await asyncio.gather(schedule.set_webhook(off), schedule.report(owner, outcomes))
+        assert not schedule._open
+        await world.front.call(SetWebhook(URL))
+        await world.send("y")
+        await world.statuses(4)
+        assert kinds(await claim(emitter)) == [EventKind.SENT]
 
     story(main, tmp_path)
 

@@ -157,6 +157,7 @@ class Schedule:
                     await self._context.database.commit(unit)
             except CorefastError:
                 for pending, _ in ended:
+                    pending.owner = None
                     self._conversations[pending.peer].put_back()
                 raise
             finally:
@@ -178,7 +179,7 @@ class Schedule:
             pending = self._open.get(self._context.ids.position_of(outcome.event_id) or 0)
             if pending is None or pending.owner is not owner:
                 continue
-            pending.owner = None
+            pending.owner = self  # until it is stored nobody gives it back, and nobody drops it
             row = None if outcome.delivered else fail(pending, outcome, self._context.clock())
             if row is not None and len(self._open) - len(self._window) >= MAX_FAILED and pending.row is None:
                 row.phase = DeliveryPhase.DEAD
@@ -195,7 +196,7 @@ class Schedule:
     def _settle(self, pending: Pending, row: DeliveryRow | None) -> None:
         """Put *pending* where its outcome belongs."""
         conversation = self._conversations[pending.peer]
-        pending.row = row
+        pending.row, pending.owner = row, None
         if row is not None and row.phase is DeliveryPhase.HELD:
             conversation.put_back()
             return
