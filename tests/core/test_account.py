@@ -201,12 +201,12 @@ def test_low_stock_is_filled_up_with_keys_that_are_stored(tmp_path):
 def test_signed_prekeys_are_rotated_when_they_grow_old(tmp_path):
     async def main(world):
         duties: Duties = world.core.duties
-        world.core.stock.left = (100, 20)
         old = world.relay.registers[0].prekeys.signed.id
         world.clock.now_ms += SIGNED_PREKEY_LIFE_MS
         await duties.round()
         upload = world.relay.uploads[-1].prekeys
         assert upload.signed.id != old and upload.last_resort is not None
+        assert not upload.one_time and not upload.one_time_kem
         assert old in world.core.context.own.signed
         records = await world.core.context.keys.load_prekeys()
         assert sum(record.kind == KeyKind.SIGNED for record in records) == 2

@@ -1,5 +1,8 @@
 import os
 
+from corefast.core.account.duties import SWEEP_MS
+from corefast.core.store.inbound import InboundKind
+from corefast.store.database import Unit
 from corefast.wire.content import Read
 from corefast.wire.gateway import EventKind, State
 from corefast.wire.messages import Item, Kind, PostState
@@ -159,6 +162,20 @@ def test_read_fills_in_what_is_missing_and_only_for_messages_to_that_reader(tmp_
         ]
         kinds = [event.kind for event in await world.events(4)]
         assert kinds == [EventKind.MESSAGE, EventKind.SENT, EventKind.DELIVERED, EventKind.READ]
+
+    story(main, tmp_path)
+
+
+def test_all_old_read_marks_are_forgotten_in_one_round(tmp_path):
+    async def main(world):
+        context, unit = world.core.context, Unit()
+        for number in range(2_500):
+            item = (number.to_bytes(16, "big"), 0, None)
+            context.inbound.put(unit, context.next_inbound.take(), 1, InboundKind.READ, item)
+        await context.database.commit(unit)
+        world.clock.now_ms += SWEEP_MS
+        await world.core.duties.round()
+        assert await context.inbound.last_id() == 0
 
     story(main, tmp_path)
 

@@ -47,8 +47,8 @@ class Duties:
         """Do what is due."""
         context = self._context
         now_ms = context.clock()
-        if self.peer is not None and self.peer.is_open and context.own.is_rotation_due(now_ms):
-            await self._stock.fill(self.peer, *self._stock.left)
+        if self.peer is not None and self.peer.is_open:
+            await self._stock.rotate(self.peer)
         if now_ms - self._swept_ms < SWEEP_MS and context.events.last - self._swept_at < SWEEP_EVENTS:
             return
         self._swept_ms, self._swept_at = now_ms, context.events.last
@@ -56,9 +56,15 @@ class Duties:
         unit = Unit()
         context.idempotency.sweep(unit, now_ms - IDEMPOTENCY_LIFE_MS)
         context.deliveries.sweep(unit, now_ms - EVENT_LIFE_MS)
-        # Twice the relay's own limit: what it may still repeat has to be known here.
-        await context.inbound.sweep(unit, now_ms - 2 * MESSAGE_TTL_MS)
         await context.database.commit(unit)
+        await self._sweep_read_marks(now_ms)
+
+    async def _sweep_read_marks(self, now_ms: int) -> None:
+        """Twice the relay's own limit: what it may still repeat has to be known here."""
+        unit = Unit()
+        while await self._context.inbound.sweep(unit, now_ms - 2 * MESSAGE_TTL_MS):
+            await self._context.database.commit(unit)
+            unit = Unit()
 
     async def _sweep_events(self, now_ms: int) -> None:
         context = self._context

@@ -4,9 +4,10 @@ import asyncio
 
 from corefast.core.context import Context
 from corefast.endpoint.stock import StockChange
+from corefast.limits import KEM_PREKEY_STOCK, PREKEY_STOCK
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.messages import PreKeyCount, PutPreKeys
+from corefast.wire.messages import PutPreKeys
 
 
 class Stock:
@@ -33,8 +34,9 @@ class Stock:
         async with self._lock:
             change = await self.prepare(one_time_left, one_time_kem_left)
             if change is not None:
-                count: PreKeyCount = await peer.call(PutPreKeys(change.upload))
-                self.left = (count.one_time_left, count.one_time_kem_left)
+                await peer.call(PutPreKeys(change.upload))
 
-    left = (0, 0)
-    """One-time keys of each kind that the relay had when it last said so."""
+    async def rotate(self, peer: Peer) -> None:
+        """Upload a new signed prekey where the current one is old, and no one-time keys: the relay asks for those."""
+        if self._context.own.is_rotation_due(self._context.clock()):
+            await self.fill(peer, PREKEY_STOCK, KEM_PREKEY_STOCK)
