@@ -15,7 +15,8 @@ PROGRAMS = {
     "webhooks": ("api.webhooks", "run the sender of webhooks of a core"),
     "listen": ("api.listen", "receive, verify and print webhooks"),
     "phone": ("corefast.device", "use a phone in this terminal"),
-    "key": ("api.key", "make, list and revoke API keys"),
+    "migrate": ("corefast.supervisor.migrate", "bring the databases to this release's schema; --check only looks"),
+    "key": ("api.key", "make, list and revoke API keys; show the webhook's secret"),
 }
 """Each command with its module and one line of help."""
 

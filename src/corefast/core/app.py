@@ -14,7 +14,7 @@ from corefast.core.account.apikeys import ApiKeys
 from corefast.core.account.duties import Duties
 from corefast.core.account.place import Claim, Place
 from corefast.core.account.stock import Stock
-from corefast.core.config import CoreConfig
+from corefast.core.config import CoreConfig, MigrateConfig
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
@@ -41,7 +41,7 @@ from corefast.net.server import Server, serve
 from corefast.net.transport import Handler, Peer
 from corefast.process import announce, lock_directory
 from corefast.store.database import Unit
-from corefast.store.opening import open_database
+from corefast.store.opening import Location, open_database
 from corefast.wire.codec import gateway_codec, relay_codec
 from corefast.wire.gateway import SetWebhook
 
@@ -57,6 +57,14 @@ MAX_CONNECTIONS = 256
 
 def unix_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def location_of(config: CoreConfig | MigrateConfig) -> Location:
+    """Return where the settings say that the database is; raise `SetupError` where they do not."""
+    if not (config.database or config.data_dir):
+        raise SetupError("say where the database is, with --database or --data-dir")
+    file = Path(config.data_dir) / DATABASE
+    return Location(config.database, config.database_password, file, "corefast.core.store")
 
 
 class Core:
@@ -83,9 +91,7 @@ class Core:
         number = _own_number(config)
         master_key = load_master_key(config.master_key_file or folder / MASTER_KEY, os.urandom)
         vault = Vault(master_key, os.urandom)
-        database = await open_database(
-            config.database, config.database_password, folder / DATABASE, "corefast.core.store", f"core {SHARD}"
-        )
+        database = await open_database(location_of(config), f"core {SHARD}")
         try:
             context, account = await open_context(database, vault, number, SHARD, clock, os.urandom)
             core = cls(config, folder, context, account, ApiKeyStore(database, vault))

@@ -35,3 +35,12 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         if not host or not port.isdecimal() or int(port) > 65_535:
             raise SetupError(f"--listen {self.listen!r} is not an address; write it as HOST:PORT")
         return host.strip("[]"), int(port)
+
+
+class MigrateConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring the database to this release's schema."""
+
+    data_dir: Annotated[str, Meta(description="the core's folder, where its database is a file there")] = ""
+    database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
+    database_password: Annotated[str, Meta(description="the database user's password")] = ""
+    check: Annotated[bool, Meta(description="change nothing; fail where something is missing")] = False

@@ -1,4 +1,4 @@
-"""`python -m corefast.relay` serves; `python -m corefast.relay issue-code NUMBER` lets somebody register."""
+"""`python -m corefast.relay` serves; `… issue-code NUMBER` lets somebody register; `… migrate` readies the database."""
 
 import asyncio
 import os
@@ -10,15 +10,16 @@ from corefast.config import load
 from corefast.limits import CODE_LIFE_MS
 from corefast.relay import app
 from corefast.relay.admission import Admission, Mode
-from corefast.relay.config import CodeConfig, RelayConfig
+from corefast.relay.config import CodeConfig, MigrateConfig, RelayConfig
 from corefast.relay.store.account import AccountStore
 from corefast.relay.store.code import CodeStore
+from corefast.store.opening import migrate, open_database
 
 
 async def issue_code(config: CodeConfig) -> None:
     """Print a new code; the relay may be running meanwhile."""
     number = canonical_number(config.number)
-    database = await app.open_relay_database(config, "issue-code")
+    database = await open_database(app.location_of(config), "issue-code")
     try:
         admission = Admission(Mode.CODE, CodeStore(database), AccountStore(database), app.unix_ms, os.urandom)
         code = await admission.issue_code(number)
@@ -36,7 +37,12 @@ def main(argv: list[str]) -> int:
     async def issue(stop: asyncio.Event) -> None:
         await issue_code(load(CodeConfig, "relay issue-code", argv[1:]))
 
-    return process.run(issue if argv[:1] == ["issue-code"] else serve)
+    async def prepare(stop: asyncio.Event) -> None:
+        config = load(MigrateConfig, "relay migrate", argv[1:])
+        print("relay:", await migrate(app.location_of(config), check=config.check))
+
+    commands = {"issue-code": issue, "migrate": prepare}
+    return process.run(commands.get(argv[0] if argv else "", serve))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
 from corefast.relay.beat import Beat
-from corefast.relay.config import CodeConfig, RelayConfig, is_loopback, split_address
+from corefast.relay.config import CodeConfig, MigrateConfig, RelayConfig, is_loopback, split_address
 from corefast.relay.gauge import Gauges
 from corefast.relay.identity import load_key
 from corefast.relay.journal import Journal
@@ -33,7 +33,7 @@ from corefast.relay.store.mailbox import MailboxStore
 from corefast.relay.store.prekey import PreKeyStore
 from corefast.relay.sweep import Sweep, mailboxes_of
 from corefast.store.database import Database, Unit
-from corefast.store.opening import open_database
+from corefast.store.opening import Location, open_database
 from corefast.wire.codec import relay_codec
 
 DATABASE = "relay.sqlite"
@@ -51,9 +51,12 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def open_relay_database(config: RelayConfig | CodeConfig, owner: str) -> Database:
+def location_of(config: RelayConfig | CodeConfig | MigrateConfig) -> Location:
+    """Return where the settings say that the database is; raise `SetupError` where they do not."""
+    if not (config.database or config.data_dir):
+        raise SetupError("say where the database is, with --database or --data-dir")
     file = Path(config.data_dir) / DATABASE
-    return await open_database(config.database, config.database_password, file, "corefast.relay.store", owner)
+    return Location(config.database, config.database_password, file, "corefast.relay.store")
 
 
 class Relay:
@@ -73,7 +76,7 @@ class Relay:
     @classmethod
     async def open(cls, folder: Path, config: RelayConfig, clock: Callable[[], int] = unix_ms) -> "Relay":
         """Return a relay that knows everything its database knows."""
-        relay = cls(folder, config, await open_relay_database(config, "relay"), clock)
+        relay = cls(folder, config, await open_database(location_of(config), "relay"), clock)
         try:
             await relay._load()
         except BaseException:

@@ -37,6 +37,15 @@ class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     database_password: Annotated[str, Meta(description="the database user's password")] = ""
 
 
+class MigrateConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring the database to this release's schema."""
+
+    data_dir: Annotated[str, Meta(description="the relay's folder, where its database is a file there")] = ""
+    database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
+    database_password: Annotated[str, Meta(description="the database user's password")] = ""
+    check: Annotated[bool, Meta(description="change nothing; fail where something is missing")] = False
+
+
 def split_address(text: str, setting: str) -> tuple[str, int]:
     """Return host and port of `HOST:PORT`; raise `SetupError`."""
     host, _, port = text.rpartition(":")

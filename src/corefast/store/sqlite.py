@@ -131,6 +131,23 @@ async def open_sqlite(
     return SqliteDatabase(writer, reader)
 
 
+async def sqlite_version(path: Path) -> int:
+    """Return the schema of the file at *path*, 0 where there is none; raise `SetupError`."""
+    return await asyncio.to_thread(_read_version, path)
+
+
+def _read_version(path: Path) -> int:
+    if not path.exists():
+        return 0
+    connection = Connection(str(path), BUSY_TIMEOUT_MS)
+    try:
+        return _version(connection)
+    except StoreError as error:
+        raise SetupError(f"the database {path} cannot be used: {error}") from None
+    finally:
+        connection.close()
+
+
 def _open(path: Path, migrations: Sequence[Migration], busy_timeout_ms: int) -> tuple[Connection, Connection]:
     _make_private(path)
     writer = Connection(str(path), busy_timeout_ms)

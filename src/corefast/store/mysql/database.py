@@ -1,18 +1,19 @@
 """`Database` on a MariaDB or MySQL server."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from corefast.errors import SetupError
+from corefast.errors import SetupError, StoreError
 from corefast.store.database import Op, Rows, Statement, Unit
 from corefast.store.lane import CommitLane
 from corefast.store.migrate import Migration
 from corefast.store.mysql.address import Address
 from corefast.store.mysql.error import Refused, Retry
-from corefast.store.mysql.migration import migrate
+from corefast.store.mysql.migration import migrate, version
 from corefast.store.mysql.pool import Pool
-from corefast.store.mysql.session import Timing
+from corefast.store.mysql.session import Timing, connect
 from corefast.store.mysql.text import Shapes
 from corefast.store.mysql.writer import Writer
 
@@ -62,16 +63,40 @@ async def open_mysql(
     timing = timing or Timing()
     writer = Writer(address, owner, timing)
     try:
-        await writer.check()
-        await migrate(address, migrations, timing)
-        await writer.open()
-    except Refused as refused:
-        await writer.close()
-        raise SetupError(f"the database {address} refuses us: {refused}") from None
-    except Retry as retry:
-        await writer.close()
-        raise SetupError(f"the database {address} cannot be used: {retry.error}; is the server running?") from None
+        with _explained(address):
+            await writer.check()
+            await migrate(address, migrations, timing)
+            await writer.open()
     except BaseException:
         await writer.close()
         raise
     return MysqlDatabase(writer, Pool(address, timing))
+
+
+async def migrate_mysql(address: Address, migrations: Sequence[Migration]) -> None:
+    """Bring the database to the newest of *migrations*; raise as `open_mysql`."""
+    with _explained(address):
+        await migrate(address, migrations, Timing())
+
+
+async def mysql_version(address: Address, migrations: Sequence[Migration]) -> int:
+    """Return the schema of the database, 0 for a new one; raise as `open_mysql`."""
+    with _explained(address):
+        session = await connect(address, Timing())
+        try:
+            return await version(session, migrations)
+        finally:
+            await session.close()
+
+
+@contextlib.contextmanager
+def _explained(address: Address) -> Iterator[None]:
+    """Turn what a server may answer into a sentence for the operator."""
+    try:
+        yield
+    except Refused as refused:
+        raise SetupError(f"the database {address} refuses us: {refused}") from None
+    except Retry as retry:
+        raise SetupError(f"the database {address} cannot be used: {retry.error}; is the server running?") from None
+    except StoreError as error:
+        raise SetupError(f"the database {address} cannot be used: {error}") from None
