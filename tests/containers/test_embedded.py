@@ -25,10 +25,11 @@ def test_everything_in_one_container_carries_messages_through_kills_and_stops_cl
             container = await stack.container("corefast")
             await stack.compose("stop")
             assert await stack.inspect_one(container, "{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
-            await stack.compose("start")
+            await stack.compose("up", "-d", "--no-build", "--force-recreate")
             await stack.until_ready()
-            await stack.send(phone.number, "after a stop")
-            await phone.program.until(lambda: phone.texts[-1] == "after a stop")
+            await stack.send(phone.number, "from a new container")
+            assert phone.program is not None
+            await phone.program.until(lambda: phone.texts[-1] == "from a new container")
             await phone.stop()
 
     uvloop.run(main())
