@@ -38,14 +38,15 @@ class ListenConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Makes, lists and revokes API keys.
+    """Makes, lists and revokes API keys; shows the secret that webhooks are signed with.
 
     new     make a key and show it, once
     list    show the keys there are
     revoke  end a key by its id; fronts forget it within half a second
+    webhook show the webhook's secret (whsec_…), for those who verify signatures
     """
 
-    action: Annotated[str, Meta(description="new, list or revoke", extra={"positional": True})]
+    action: Annotated[str, Meta(description="new, list, revoke or webhook", extra={"positional": True})]
     id: Annotated[str, Meta(description="the key's id, for revoke", extra={"positional": True})] = ""
     data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""

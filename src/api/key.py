@@ -1,4 +1,4 @@
-"""`python -m api.key new|list|revoke`: API keys, made and ended through the core."""
+"""`python -m api.key new|list|revoke|webhook`: API keys, and the webhook's secret, through the core."""
 
 import asyncio
 import sys
@@ -14,14 +14,25 @@ from api.local import LINK_WAIT_MS, open_core
 from corefast import logs, process
 from corefast.config import load
 from corefast.errors import CorefastError, SetupError
-from corefast.wire.gateway import Done, Keys, KeyView, ListKeys, NewKey, NewKeyMade, RevokeKey, Scope
+from corefast.wire.gateway import (
+    Done,
+    GetWebhook,
+    Keys,
+    KeyView,
+    ListKeys,
+    NewKey,
+    NewKeyMade,
+    RevokeKey,
+    Scope,
+    Webhook,
+)
 
 
 async def act(config: KeyConfig) -> None:
     """Do what *config* says; raise `SetupError` where it cannot be done."""
-    acts = {"new": _new, "list": _list, "revoke": _revoke}
+    acts = {"new": _new, "list": _list, "revoke": _revoke, "webhook": _webhook}
     if config.action not in acts:
-        raise SetupError(f"key {config.action}: there are new, list and revoke")
+        raise SetupError(f"key {config.action}: there are new, list, revoke and webhook")
     core = open_core(config.data, config.core)
     try:
         await acts[config.action](core, config)
@@ -62,6 +73,16 @@ async def _revoke(core: CoreLink, config: KeyConfig) -> None:
         _print({"revoked": config.id})
     else:
         _print_text(f"{config.id} is revoked\n")
+
+
+async def _webhook(core: CoreLink, config: KeyConfig) -> None:
+    webhook = await core.call(GetWebhook(), Webhook, link_wait_ms=LINK_WAIT_MS)
+    if not webhook.secret:
+        raise SetupError("no webhook was set yet: corefast up --webhook URL")
+    if config.json:
+        _print({"url": webhook.url, "secret": webhook.secret})
+    else:
+        _print_text(f"{webhook.secret}\n", f"signs what is posted to {webhook.url or 'no URL at present'}\n")
 
 
 def _scopes(words: list[str]) -> tuple[Scope, ...]:

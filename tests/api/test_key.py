@@ -70,6 +70,22 @@ def test_keys_are_made_listed_and_revoked(tmp_path, capsys):
     uvloop.run(main())
 
 
+def test_the_webhooks_secret_is_shown_once_there_is_one(tmp_path, capsys):
+    async def main():
+        core = key_core()
+        core.on[gateway.GetWebhook] = lambda message: gateway.Webhook("", "", ())
+        data = up_folder(tmp_path, await core.start())
+        with pytest.raises(SetupError, match="corefast up --webhook"):
+            await act(run("webhook", "--data", data))
+        core.on[gateway.GetWebhook] = lambda message: gateway.Webhook("https://example.org/hook", "whsec_x", ())
+        await act(run("webhook", "--data", data))
+        shown = capsys.readouterr()
+        assert shown.out == "whsec_x\n" and "https://example.org/hook" in shown.err
+        await core.stop()
+
+    uvloop.run(main())
+
+
 def test_up_hands_its_own_key_over_in_a_file(tmp_path, capsys):
     """No up.json yet, and nothing secret on a command line."""
 
