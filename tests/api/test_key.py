@@ -107,7 +107,7 @@ def test_up_hands_its_own_key_over_in_a_file(tmp_path, capsys):
 def test_a_mistake_is_told_in_one_sentence(tmp_path):
     data = up_folder(tmp_path, "127.0.0.1:1")
     mistakes = {
-        ("forget", "--data", data): "new, list and revoke",
+        ("forget", "--data", data): "new, list, revoke and webhook",
         ("revoke", "--data", data): "corefast key list",
         ("new", "--scope", "all", "--data", data): "send, read, admin",
         ("list", "--data", data + "/nowhere"): "no folder",
