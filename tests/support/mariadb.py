@@ -65,8 +65,11 @@ class MariaDB:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("mariadbd does not start:\n" + (self.folder / "log").read_text()[-2_000:])
+                raise RuntimeError(f"mariadbd does not start: {self._last_words()}")
             time.sleep(0.02)
+
+    def _last_words(self) -> str:
+        return (self.folder / "log").read_text()[-2_000:]
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
@@ -95,7 +98,10 @@ class MariaDB:
     def sql(self, text: str, name: str = "") -> list[list[str]]:
         """Run *text* as the server's administrator; return the rows, as texts."""
         command = ["mariadb", "--no-defaults", "--socket", self.socket, "-uroot", "-N", "-B", "-e", text]
-        done = subprocess.run(command + ([name] if name else []), check=True, capture_output=True, text=True)
+        done = subprocess.run(command + ([name] if name else []), check=False, capture_output=True, text=True)
+        if done.returncode:
+            ended = self.process and self.process.poll()
+            raise RuntimeError(f"{done.stderr}; server ended: {ended}; {self._last_words()}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     def address(self) -> Address:
