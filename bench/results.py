@@ -47,7 +47,7 @@ def measured(name: str, metric: str, unit: str, samples: Sequence[float], peer: 
 
 
 def report_of(results: list[Result]) -> Report:
-    return Report(results, _machine(), " ".join(["python", "-m", "bench", *sys.argv[1:]]), _commit())
+    return Report(results, _machine(), f"python -m bench {' '.join(sys.argv[1:])}", _commit())
 
 
 def write(report: Report, path: Path) -> None:
