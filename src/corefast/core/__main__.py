@@ -4,7 +4,7 @@ import sys
 
 from corefast import logs
 from corefast.config import load
-from corefast.core.app import main, location_of
+from corefast.core.app import location_of, main
 from corefast.core.config import CoreConfig, MigrateConfig
 from corefast.errors import SetupError
 from corefast.process import EXIT_SETUP, run
