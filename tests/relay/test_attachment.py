@@ -30,9 +30,12 @@ def test_only_what_changed_is_written_and_again_after_a_failure():
     assert not attachments.is_changed
     attachments.saw(1, [0], 9)
     [(_, params, _)] = attachments.take_changes()
-    assert params == (1, 0, OLD, 9) and not attachments.is_changed
-    attachments.untake()
-    assert len(attachments.take_changes()) == 1
+    assert params == (1, 0, OLD, 9)
+    attachments.saw(1, [0], 12)
+    [(_, params, _)] = attachments.take_changes()  # the first transaction has failed
+    assert params == (1, 0, OLD, 12) and attachments.is_changed
+    attachments.committed()
+    assert not attachments.is_changed and attachments.take_changes() == []
 
 
 def test_absurd_commit_number_is_ignored():

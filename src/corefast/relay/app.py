@@ -96,6 +96,7 @@ class Relay:
         self._prekeys = PreKeys(keys, await keys.last_position(), tell_low)
         self._attachments = Attachments(await AttachmentStore(self._database).load())
         self._database.set_prelude(self._attachments.take_changes)
+        self._database.on_batch(lambda units, seconds: self._attachments.committed())
         self._codes = CodeStore(self._database)
         mode = Mode(self._config.registration)
         self.admission = Admission(mode, self._codes, accounts, self._clock, os.urandom)
@@ -127,7 +128,7 @@ class Relay:
             if self._router.devices[mailbox >> SHARD_BITS].is_gone:
                 orphaned.append(mailbox)
         if orphaned:
-            self._start(self._sweep.fail(orphaned))
+            self._start(self._guard(self._sweep.fail(orphaned)))
 
     async def listen(self, host: str, port: int) -> str:
         """Serve on *host* and *port*, start the clockwork, and return the relay's URL."""
@@ -171,7 +172,7 @@ class Relay:
         for device in devices:
             presence.evict(device, range(device.account.shards), "number.taken")
             mailboxes += mailboxes_of(device.row, device.account.shards)
-        self._router.when_written(lambda: self._start(self._sweep.fail(mailboxes)))
+        self._router.when_written(lambda: self._start(self._guard(self._sweep.fail(mailboxes))))
 
     async def _pulse(self) -> None:
         while True:
@@ -182,11 +183,7 @@ class Relay:
     async def _write_changes(self) -> None:
         """Make the commit numbers durable that no other transaction took along."""
         if self._attachments.is_changed:
-            try:
-                await self._database.commit(Unit())
-            except Exception:
-                self._attachments.untake()
-                raise
+            await self._database.commit(Unit())
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -199,7 +196,7 @@ class Relay:
         await self._codes.expire(self._clock())
 
     async def _guard(self, chore: Coroutine[None, None, None]) -> None:
-        """A chore that fails is logged and done again next time."""
+        """A chore that fails is logged and done again next time: in the next round, or after the next start."""
         try:
             await chore
         except Exception as error:

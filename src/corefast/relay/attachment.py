@@ -27,6 +27,8 @@ class Attachments:
         self._states = {(device, shard): Attachment(token, seq) for device, shard, token, seq in loaded}
         self._devices = {device for device, _ in self._states}
         self._changed: set[tuple[int, int]] = set()
+        self._taken: set[tuple[int, int]] = set()
+        """Changes in the transaction that is under way, or in one that failed."""
 
     def move(self, device: int, wish: Attach) -> None:
         """Move the token of each shard in *wish* or of none; raise `AttachSuperseded`.
@@ -75,13 +77,17 @@ class Attachments:
     @property
     def is_changed(self) -> bool:
         """True while the disk is behind."""
-        return bool(self._changed)
+        return bool(self._changed or self._taken)
 
     def take_changes(self) -> list[Op]:
-        """Return what makes the disk catch up, for the head of the transaction that is about to begin."""
-        changed, self._changed = self._changed, set()
-        return [rows.put(*key, self._states[key].token, self._states[key].commit_seq) for key in changed]
+        """Return what makes the disk catch up, for the head of the transaction that is about to begin.
 
-    def untake(self) -> None:
-        """A transaction failed: whatever it carried is to be written again."""
-        self._changed.update(self._states)
+        They come again with each transaction until `committed`: any of them may fail.
+        """
+        self._taken |= self._changed
+        self._changed.clear()
+        return [rows.put(*key, self._states[key].token, self._states[key].commit_seq) for key in self._taken]
+
+    def committed(self) -> None:
+        """Note that the transaction with the changes taken last is durable."""
+        self._taken.clear()
