@@ -1,6 +1,7 @@
 """Public prekeys: taking in what devices publish, and giving each one-time key to exactly one asker."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ class PreKeys:
         self._store = store
         self._position = last_position + 1
         self._on_low = on_low
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def put(self, device: Device, identity: bytes, upload: PreKeyUpload) -> Stock:
         """Add *upload* to the device's stock; raise `BundleInvalid`. A repeated upload adds nothing.
@@ -47,8 +48,6 @@ class PreKeys:
             unit = Unit()
             self._add(unit, device.row, upload, await self._store.newest(device.row), await self.count(device))
             await self._store.commit(unit)
-        if not lock.locked():
-            self._locks.pop(device.row, None)
         return await self.count(device)
 
     def add_first(self, unit: Unit, device: int, upload: PreKeyUpload) -> None:
