@@ -109,7 +109,7 @@ cdef class Load:
         cdef int64_t due = start
         cdef int64_t last = self.sent + limit if limit >= 0 else self._due.shape[0]
         cdef int64_t grace = end + 30_000_000_000
-        cdef int index, turn = 0
+        cdef int turn = 0
         while True:
             now = now_ns()
             if now >= end or self.sent >= min(last, self._due.shape[0]):
