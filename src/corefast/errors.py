@@ -182,6 +182,12 @@ class BundleInvalid(PeerError):
     code = "bundle.invalid"
 
 
+class BundleDowngraded(BundleInvalid):
+    """The KEM key is missing from a bundle: somebody on the way wants a session that is not post-quantum."""
+
+    code = "bundle.downgraded"
+
+
 class IdentityChanged(PeerError):
     code = "identity.changed"
 

@@ -2,13 +2,25 @@
 
 import os
 
+import msgspec
 import pytest
+from pytest import raises
 
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, fan_out
 from corefast.endpoint.trust import Trust, check_identity
-from corefast.errors import BundleInvalid, MessageReplayed, PeerError, PreKeyUnknown, SessionMissing, SnapshotInvalid
+from corefast.errors import (
+    BundleDowngraded,
+    BundleInvalid,
+    MessageReplayed,
+    MessageVersionUnsupported,
+    PeerError,
+    PreKeyUnknown,
+    SessionMissing,
+    SnapshotInvalid,
+)
 from corefast.limits import MAX_ARCHIVED_SESSIONS
+from corefast.protocol.pin import Pin
 from corefast.wire.content import Content, Text, encode_content
 from corefast.wire.messages import Kind
 from tests.endpoint.pair import End, talking_pair
@@ -236,3 +248,22 @@ def test_a_message_fans_out_to_every_device():
     assert [part.device for part in parts] == [1, 2]
     assert phone.decrypt((parts[0].kind, parts[0].body)) == plaintext
     assert tablet.decrypt((parts[1].kind, parts[1].body)) == plaintext
+
+
+def test_a_pinned_peer_is_met_in_version_3_and_nobody_else():
+    alice, bob = End(), End()
+    bundle = bob.bundle()
+    stripped = msgspec.structs.replace(bundle_of(bundle, bundle.devices[0]), kem_public=b"")
+    with raises(BundleDowngraded):
+        alice.them.start(alice.own, stripped, os.urandom)
+    assert not alice.them.has_session
+    alice.them.start(alice.own, stripped, os.urandom, Pin.X3DH)
+    message = alice.encrypt(b"hello")
+    with raises(MessageVersionUnsupported):
+        bob.open(message)
+    assert not bob.them.has_session
+    opened = bob.them.decrypt(bob.own, *message, os.urandom, Pin.X3DH)
+    assert (opened.plaintext, opened.used_one_time_kem) == (b"hello", None)
+    assert opened.used_one_time is not None
+    bob.restart()
+    assert alice.decrypt(bob.encrypt(b"hi")) == b"hi"

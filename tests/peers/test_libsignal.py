@@ -1,54 +1,25 @@
 """Sessions with a real libsignal, both of us in both roles."""
 
-from random import Random
-
 from pytest import mark, raises
 
+from corefast.errors import MessageVersionUnsupported
 from corefast.protocol.keys import KeyPair, verify_signature
-from corefast.protocol.message import KIND_PREKEY, KIND_SIGNAL, PreKeySignalMessage
+from corefast.protocol.message import KIND_PREKEY, KIND_SIGNAL
+from corefast.protocol.pin import Pin
 from corefast.protocol.session import Session
 from tests.protocol.party import RANDOM, Party
 
-from .libsignal import LibsignalDevice, PeerRefused
-
-
-def started_by_us(peer: LibsignalDevice, with_one_time: bool = True) -> Session:
-    session = Party().initiate(peer.bundle(with_one_time))
-    assert peer.decrypt(*session.encrypt(b"first", RANDOM)) == b"first"
-    return session
-
-
-def started_by_them(peer: LibsignalDevice, with_one_time: bool = True) -> Session:
-    party = Party()
-    peer.start(party.bundle(with_one_time))
-    kind, body = peer.encrypt(b"first")
-    assert kind == KIND_PREKEY
-    session, plaintext = party.accept(body)
-    assert plaintext == b"first"
-    return session
-
-
-def to_peer(session: Session, peer: LibsignalDevice, plaintext: bytes) -> int:
-    kind, body = session.encrypt(plaintext, RANDOM)
-    assert peer.decrypt(kind, body) == plaintext
-    return kind
-
-
-def from_peer(session: Session, peer: LibsignalDevice, plaintext: bytes) -> int:
-    kind, body = peer.encrypt(plaintext)
-    inner = PreKeySignalMessage.parse(body).message if kind == KIND_PREKEY else body
-    assert session.decrypt(inner, RANDOM) == plaintext
-    return kind
-
+from .libsignal import PeerRefused
+from .talk import from_peer, started_by_them, started_by_us, talk_in_disorder, to_peer
 
 STARTS = mark.parametrize("start", [started_by_us, started_by_them])
 
 
 @STARTS
 @mark.parametrize("with_one_time", [True, False])
-def test_forty_turns_of_several_messages_are_read_by_both(peer, start, with_one_time):
+def test_fifty_turns_of_several_messages_are_read_by_both(peer, start, with_one_time):
     session = start(peer, with_one_time)
-    for turn in range(40):
+    for turn in range(50):
         for number in range(turn % 3 + 1):
             to_peer(session, peer, b"ours %d.%d" % (turn, number))
         for number in range((turn + 1) % 3 + 1):
@@ -69,23 +40,8 @@ def test_the_start_is_repeated_until_the_first_answer(peer, start):
 
 
 @STARTS
-def test_messages_out_of_order_are_read_by_both(peer, start):
-    session = start(peer)
-    shuffle = Random(1).shuffle
-    for _ in range(4):
-        ours = [session.encrypt(b"%d" % number, RANDOM) for number in range(20)]
-        theirs = [peer.encrypt(b"%d" % number) for number in range(20)]
-        late_ours, late_theirs = ours.pop(3), theirs.pop(3)
-        shuffle(ours)
-        shuffle(theirs)
-        assert {peer.decrypt(*message) for message in ours} == {b"%d" % n for n in range(20) if n != 3}
-        bodies = [PreKeySignalMessage.parse(body).message if kind == KIND_PREKEY else body for kind, body in theirs]
-        assert {session.decrypt(body, RANDOM) for body in bodies} == {b"%d" % n for n in range(20) if n != 3}
-        from_peer(session, peer, b"turn")
-        to_peer(session, peer, b"turn")
-        assert peer.decrypt(*late_ours) == b"3"
-        kind, body = late_theirs
-        assert session.decrypt(PreKeySignalMessage.parse(body).message if kind == KIND_PREKEY else body, RANDOM) == b"3"
+def test_a_network_that_shuffles_and_loses_is_survived_by_both(peer, start):
+    assert talk_in_disorder(start(peer), peer, seed=1) >= 200
 
 
 @STARTS
@@ -123,3 +79,50 @@ def test_signatures_are_verified_by_both(peer):
         assert peer.verifies(ours.public, message, ours.sign(message, RANDOM))
         identity, signature = peer.sign(message)
         verify_signature(identity, message, signature)
+
+
+@STARTS
+@mark.parametrize("with_one_time", [True, False])
+def test_x3dh_is_spoken_with_a_pinned_peer(x3dh_peer, start, with_one_time):
+    session = start(x3dh_peer, with_one_time, Pin.X3DH)
+    assert session.version == 3
+    for turn in range(50):
+        for number in range(turn % 3 + 1):
+            to_peer(session, x3dh_peer, b"ours %d.%d" % (turn, number))
+        for number in range((turn + 1) % 3 + 1):
+            from_peer(session, x3dh_peer, b"theirs %d.%d" % (turn, number))
+
+
+@STARTS
+def test_x3dh_survives_a_network_that_shuffles_and_loses(x3dh_peer, start):
+    assert talk_in_disorder(start(x3dh_peer, pin=Pin.X3DH), x3dh_peer, seed=2) >= 200
+
+
+def test_x3dh_is_refused_from_a_peer_that_is_not_pinned(x3dh_peer):
+    party = Party()
+    x3dh_peer.start(party.bundle(with_kem=False))
+    _, body = x3dh_peer.encrypt(b"first")
+    with raises(MessageVersionUnsupported):
+        party.accept(body)
+
+
+def test_a_peer_of_the_time_before_spqr_needs_a_pin_only_to_be_written_to_first(old_peer):
+    session = started_by_them(old_peer)
+    to_peer(session, old_peer, b"ours")
+    from_peer(session, old_peer, b"theirs")
+    assert session.version == 4
+
+
+def test_a_session_without_spqr_is_started_with_a_pinned_peer(old_peer):
+    session = started_by_us(old_peer, pin=Pin.WITHOUT_SPQR)
+    for _ in range(5):
+        from_peer(session, old_peer, b"theirs")
+        to_peer(session, old_peer, b"ours")
+
+
+def test_libsignal_of_today_refuses_a_session_without_spqr(peer):
+    if peer.release == "0.90.0":
+        assert started_by_us(peer, pin=Pin.WITHOUT_SPQR)
+    else:
+        with raises(PeerRefused):
+            started_by_us(peer, pin=Pin.WITHOUT_SPQR)

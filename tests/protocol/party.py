@@ -5,6 +5,7 @@ import os
 from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.message import PreKeySignalMessage
+from corefast.protocol.pin import Pin
 from corefast.protocol.session import Session, accept, initiate
 
 RANDOM = os.urandom
@@ -20,27 +21,27 @@ class Party:
         self.kem = KemKeyPair.generate()
         self.one_time = KeyPair.generate(RANDOM)
 
-    def bundle(self, with_one_time: bool = True) -> PreKeyBundle:
+    def bundle(self, with_one_time: bool = True, with_kem: bool = True) -> PreKeyBundle:
         return PreKeyBundle(
             identity=self.identity.public,
             registration_id=self.registration_id,
             signed_id=11,
             signed_public=self.signed.public,
             signed_signature=self.identity.sign(self.signed.public, RANDOM),
-            kem_id=12,
-            kem_public=self.kem.public,
-            kem_signature=self.identity.sign(self.kem.public, RANDOM),
+            kem_id=12 if with_kem else None,
+            kem_public=self.kem.public if with_kem else None,
+            kem_signature=self.identity.sign(self.kem.public, RANDOM) if with_kem else None,
             one_time_id=13 if with_one_time else None,
             one_time_public=self.one_time.public if with_one_time else None,
         )
 
-    def initiate(self, bundle: PreKeyBundle) -> Session:
-        return initiate(self.identity, self.registration_id, bundle, RANDOM)
+    def initiate(self, bundle: PreKeyBundle, pin: Pin = Pin.NONE) -> Session:
+        return initiate(self.identity, self.registration_id, bundle, RANDOM, pin)
 
-    def accept(self, message: bytes, with_one_time: bool = True) -> tuple[Session, bytes]:
+    def accept(self, message: bytes, with_one_time: bool = True, pin: Pin = Pin.NONE) -> tuple[Session, bytes]:
         one_time = self.one_time if with_one_time else None
         parsed = PreKeySignalMessage.parse(message)
-        return accept(self.identity, parsed, self.signed, self.kem, one_time, RANDOM)
+        return accept(self.identity, parsed, self.signed, self.kem, one_time, RANDOM, pin)
 
 
 def started() -> tuple[Session, Session]:

@@ -176,9 +176,14 @@ def test_a_prekey_message_of_another_kem_is_malformed():
             PreKeySignalMessage.parse(prekey([*PREKEY_FIELDS[:7], field(8, ciphertext)]))
 
 
-def test_a_prekey_message_of_x3dh_is_refused():
-    with raises(MessageVersionUnsupported):
-        PreKeySignalMessage.parse(b"\x34" + prekey(PREKEY_FIELDS)[1:])
+def test_a_prekey_message_of_x3dh_has_no_kem():
+    message = PreKeySignalMessage.parse(b"\x33" + prekey(PREKEY_FIELDS[:6])[1:])
+    assert (message.version, message.signed_id, message.kem_id, message.kem_ciphertext) == (3, 11, None, None)
+    for missing in (1, 2, 3, 5):
+        with raises(MessageMalformed):
+            fields = PREKEY_FIELDS[:missing] + PREKEY_FIELDS[missing + 1 : 6]
+            PreKeySignalMessage.parse(b"\x33" + prekey(fields)[1:])
+    assert encode_after(4711, 11, None, None) == b"".join(PREKEY_FIELDS[4:6])
 
 
 def test_the_parts_around_a_message_are_written_in_field_order():

@@ -13,6 +13,7 @@ from corefast.errors import MessageMalformed, MessageReplayed, PeerError, PreKey
 from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import Random
 from corefast.protocol.message import PreKeySignalMessage
+from corefast.protocol.pin import Pin
 from corefast.protocol.session import Session, accept, initiate
 from corefast.wire.messages import Kind
 
@@ -61,13 +62,12 @@ class Correspondent:
         current = self._sessions.current
         return None if current is None else current.their_identity
 
-    def start(self, own: OwnKeys, bundle: PreKeyBundle, random: Random) -> None:
+    def start(self, own: OwnKeys, bundle: PreKeyBundle, random: Random, pin: Pin = Pin.NONE) -> None:
         """Start a session from *bundle*, which becomes the current one; raise `BundleInvalid`.
 
-        Sessions with an older identity of the peer are forgotten.
+        `BundleDowngraded` among them is one to report. Sessions with an older identity of the peer are forgotten.
         """
-        bundle.verify()
-        self._take(initiate(own.identity, own.registration_id, bundle, random))
+        self._take(initiate(own.identity, own.registration_id, bundle, random, pin))
 
     def encrypt(self, plaintext: bytes, random: Random) -> tuple[int, bytes]:
         """Return the kind of the ciphertext and the ciphertext; raise `SessionMissing`.
@@ -79,12 +79,12 @@ class Correspondent:
             raise SessionMissing("there is no session with this device")
         return current.encrypt(plaintext, random)
 
-    def decrypt(self, own: OwnKeys, kind: int, body: bytes, random: Random) -> Opened:
+    def decrypt(self, own: OwnKeys, kind: int, body: bytes, random: Random, pin: Pin = Pin.NONE) -> Opened:
         """Return the plaintext; on any error, a `PeerError`, nothing is changed."""
         if kind == Kind.WHISPER:
             return Opened(self._decrypt_whisper(body, random))
         if kind == Kind.PREKEY:
-            return self._decrypt_prekey(own, PreKeySignalMessage.parse(body), random)
+            return self._decrypt_prekey(own, PreKeySignalMessage.parse(body), random, pin)
         raise MessageMalformed("a ciphertext is of an unknown kind")
 
     def _decrypt_whisper(self, message: bytes, random: Random) -> bytes:
@@ -108,10 +108,10 @@ class Correspondent:
             return plaintext
         raise refused
 
-    def _decrypt_prekey(self, own: OwnKeys, message: PreKeySignalMessage, random: Random) -> Opened:
+    def _decrypt_prekey(self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin) -> Opened:
         known = self._session_of(message)
         if known is None:
-            return self._accept(own, message, random)
+            return self._accept(own, message, random, pin)
         place, session = known
         plaintext = session.decrypt(message.message, random)
         if place is not None:
@@ -129,13 +129,14 @@ class Correspondent:
                 return place, session
         return None
 
-    def _accept(self, own: OwnKeys, message: PreKeySignalMessage, random: Random) -> Opened:
+    def _accept(self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin) -> Opened:
         signed = own.signed.get(message.signed_id)
-        kem = own.kem(message.kem_id)
+        kem = None if message.kem_id is None else own.kem(message.kem_id)
         one_time = None if message.one_time_id is None else own.one_time.get(message.one_time_id)
-        if signed is None or kem is None or (one_time is None and message.one_time_id is not None):
+        kem_missing = kem is None and message.kem_id is not None
+        if signed is None or kem_missing or (one_time is None and message.one_time_id is not None):
             raise PreKeyUnknown("the message names a prekey that is used up or too old")
-        session, plaintext = accept(own.identity, message, signed, kem, one_time, random)
+        session, plaintext = accept(own.identity, message, signed, kem, one_time, random, pin)
         self._take(session)
         used_kem = message.kem_id if message.kem_id in own.one_time_kem else None
         return Opened(plaintext, message.one_time_id, used_kem)

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from corefast.errors import BundleInvalid, KeyMalformed, SignatureInvalid
+from corefast.errors import BundleDowngraded, BundleInvalid, KeyMalformed, SignatureInvalid
 from corefast.protocol.keys import CURVE_TYPE, KEM_PUBLIC_SIZE, KEM_TYPE, PUBLIC_SIZE, raw_public, verify_signature
+from corefast.protocol.pin import Pin
 
 ID_LIMIT = 2**32
 
@@ -16,27 +17,36 @@ class PreKeyBundle(msgspec.Struct, frozen=True):
     signed_id: int
     signed_public: bytes
     signed_signature: bytes
-    kem_id: int
-    kem_public: bytes
-    kem_signature: bytes
+    kem_id: int | None
+    kem_public: bytes | None
+    kem_signature: bytes | None
     one_time_id: int | None = None
     one_time_public: bytes | None = None
 
-    def verify(self) -> None:
+    def verify(self, pin: Pin = Pin.NONE) -> None:
         """Raise BundleInvalid unless both prekeys are well-formed and signed by the identity.
 
-        A bundle without a KEM key is refused: to accept it would let a relay take the post-quantum part away.
+        A bundle without a KEM key raises BundleDowngraded: to accept it would let a relay take the post-quantum part
+        away. Only with a peer pinned to X3DH the KEM key does not matter.
         """
-        if self.signed_public[:1] != bytes([CURVE_TYPE]) or self.kem_public[:1] != bytes([KEM_TYPE]):
-            raise BundleInvalid("a bundle has a signed Curve25519 key and a signed Kyber-1024 key")
+        if self.signed_public[:1] != bytes([CURVE_TYPE]):
+            raise BundleInvalid("a bundle has a signed Curve25519 key")
+        if pin is not Pin.X3DH:
+            self._verify_kem()
         if (self.one_time_id is None) != (self.one_time_public is None):
             raise BundleInvalid("a one-time prekey has an id and a key")
-        ids = (self.registration_id, self.signed_id, self.kem_id, self.one_time_id or 0)
+        ids = (self.registration_id, self.signed_id, self.kem_id or 0, self.one_time_id or 0)
         if not all(0 <= number < ID_LIMIT for number in ids):
             raise BundleInvalid("an id is out of range")
         if self.one_time_public is not None:
             _check_public(self.one_time_public)
         check_signed_prekey(self.identity, self.signed_public, self.signed_signature)
+
+    def _verify_kem(self) -> None:
+        if not self.kem_public or self.kem_signature is None or self.kem_id is None:
+            raise BundleDowngraded("the bundle lacks the KEM key that every device publishes")
+        if self.kem_public[:1] != bytes([KEM_TYPE]):
+            raise BundleInvalid("a bundle has a signed Kyber-1024 key")
         check_signed_prekey(self.identity, self.kem_public, self.kem_signature)
 
 

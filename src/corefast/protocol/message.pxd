@@ -40,7 +40,7 @@ cdef class PreKeySignalMessage:
     cdef readonly bytes message
     cdef readonly uint32_t registration_id
     cdef readonly uint32_t signed_id
-    cdef readonly uint32_t kem_id
+    cdef readonly object kem_id
     cdef readonly bytes kem_ciphertext
 
     cdef int _take(self, const Field *field) except -1

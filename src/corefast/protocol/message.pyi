@@ -21,10 +21,10 @@ class PreKeySignalMessage:
     message: bytes
     registration_id: int
     signed_id: int
-    kem_id: int
-    kem_ciphertext: bytes
+    kem_id: int | None
+    kem_ciphertext: bytes | None
     @staticmethod
     def parse(message: bytes) -> PreKeySignalMessage: ...
 
 def encode_before(one_time_id: int | None, base_key: bytes, identity: bytes) -> bytes: ...
-def encode_after(registration_id: int, signed_id: int, kem_id: int, kem_ciphertext: bytes) -> bytes: ...
+def encode_after(registration_id: int, signed_id: int, kem_id: int | None, kem_ciphertext: bytes | None) -> bytes: ...

@@ -200,18 +200,17 @@ cdef class SignalMessage:
 
 
 cdef class PreKeySignalMessage:
-    """A message that can start a session: the keys to make it from, and a SignalMessage."""
+    """A message that can start a session: the keys to make it from, and a SignalMessage. Version 3 has no KEM."""
 
     @staticmethod
     def parse(bytes message not None):
-        """Read a message; raise MessageMalformed or MessageVersionUnsupported (X3DH, version 3, among them)."""
+        """Read a message; raise MessageMalformed or MessageVersionUnsupported."""
         cdef PreKeySignalMessage self = PreKeySignalMessage.__new__(PreKeySignalMessage)
         cdef Cursor cursor
         cdef Field field
         cdef int seen = 0
+        cdef int required
         self.version = read_version(message, 1)
-        if self.version != NEWEST_VERSION:
-            raise MessageVersionUnsupported("a new session needs a Kyber key")
         cursor.at = bytes_at(message) + 1
         cursor.end = bytes_at(message) + bytes_size(message)
         while cursor.at < cursor.end:
@@ -220,8 +219,9 @@ cdef class PreKeySignalMessage:
             if field.number <= 8:
                 self._take(&field)
                 seen |= 1 << field.number
-        # All but the one-time prekey (1) and the registration id (5) are required.
-        if seen & 0b111011100 != 0b111011100:
+        # All but the one-time prekey (1) and the registration id (5) are required, KEM and its key (7, 8) since PQXDH.
+        required = 0b111011100 if self.version == NEWEST_VERSION else 0b001011100
+        if seen & required != required:
             raise MessageMalformed("a field is missing")
         return self
 
@@ -276,14 +276,16 @@ def encode_before(one_time_id: int | None, bytes base_key not None, bytes identi
     return bytes_from(buffer, at - buffer)
 
 
-def encode_after(uint32_t registration_id, uint32_t signed_id, uint32_t kem_id, bytes kem_ciphertext not None):
-    """Return the fields of a PreKeySignalMessage that stand behind its SignalMessage (5 to 8)."""
+def encode_after(uint32_t registration_id, uint32_t signed_id, kem_id: int | None, bytes kem_ciphertext):
+    """Return the fields of a PreKeySignalMessage that stand behind its SignalMessage (5 to 8, to 6 without a KEM)."""
     cdef uint8_t buffer[KEM_CIPHERTEXT_SIZE + 32]
     cdef uint8_t *at
-    if bytes_size(kem_ciphertext) != KEM_CIPHERTEXT_SIZE:
-        raise MessageMalformed("not a Kyber-1024 ciphertext")
     at = put_number(buffer, 5, registration_id)
     at = put_number(at, 6, signed_id)
+    if kem_ciphertext is None:
+        return bytes_from(buffer, at - buffer)
+    if bytes_size(kem_ciphertext) != KEM_CIPHERTEXT_SIZE:
+        raise MessageMalformed("not a Kyber-1024 ciphertext")
     at = put_number(at, 7, kem_id)
     at = put_bytes(at, 8, bytes_at(kem_ciphertext), KEM_CIPHERTEXT_SIZE)
     return bytes_from(buffer, at - buffer)

@@ -58,9 +58,9 @@ from corefast.errors import (
     SnapshotInvalid,
 )
 from corefast.protocol import message as messages
-from corefast.protocol import pqxdh
+from corefast.protocol import pqxdh, x3dh
 from corefast.protocol.keys import KeyPair, check_on_curve, encapsulate, raw_public
-from corefast.protocol.pqxdh import OurPreKeys, TheirPublics, agree_as_initiator, agree_as_responder
+from corefast.protocol.pin import Pin
 
 cdef enum:
     PUBLIC_SIZE = 33
@@ -74,6 +74,7 @@ cdef object SIGNAL = messages.KIND_SIGNAL
 cdef object PREKEY = messages.KIND_PREKEY
 cdef size_t MAX_PLAINTEXT = limits.MAX_PLAINTEXT_BYTES
 cdef int PQXDH_VERSION = pqxdh.VERSION
+cdef int X3DH_VERSION = x3dh.VERSION
 
 
 cdef class Session:
@@ -208,11 +209,12 @@ cdef class Session:
         cdef const uint8_t *sizes
         cdef Session session
         cdef int format = reader.take_byte(SNAPSHOT_FORMAT)
-        if not format or reader.take_byte(PQXDH_VERSION) != PQXDH_VERSION:
+        cdef int version = reader.take_byte(PQXDH_VERSION)
+        if not format or version < X3DH_VERSION:
             raise SnapshotInvalid("not a snapshot of this version")
         identities = reader.take(IDENTITIES_SIZE)
         base_key = reader.take(PUBLIC_SIZE)
-        session = new_session(identities, identities + PUBLIC_SIZE, base_key)
+        session = new_session(version, identities, identities + PUBLIC_SIZE, base_key)
         sizes = reader.take(4)
         session._take_wrapping(reader, load_u16(sizes), load_u16(sizes + 2))
         session._ratchet = take_ratchet(reader)
@@ -229,10 +231,11 @@ cdef class Session:
         return 0
 
 
-cdef Session new_session(const uint8_t *our_identity, const uint8_t *their_identity, const uint8_t *base_key):
+cdef Session new_session(int version, const uint8_t *our_identity, const uint8_t *their_identity,
+                         const uint8_t *base_key):
     """A session without a ratchet. Each key has 33 bytes."""
     cdef Session session = Session.__new__(Session)
-    session.version = PQXDH_VERSION
+    session.version = version
     memcpy(session._ours_first, our_identity, PUBLIC_SIZE)
     memcpy(session._ours_first + PUBLIC_SIZE, their_identity, PUBLIC_SIZE)
     memcpy(session._theirs_first, their_identity, PUBLIC_SIZE)
@@ -262,50 +265,60 @@ cdef Ratchet start_responder(bytes root, bytes chain_key, bytes private, bytes p
     return ratchet
 
 
-def initiate(our_identity, uint32_t our_registration_id, bundle, random):
+def initiate(our_identity, uint32_t our_registration_id, bundle, random, pin=Pin.NONE):
     """Return a session with the device that published *bundle*; raise BundleInvalid or KeyAgreementFailed."""
-    bundle.verify()
+    bundle.verify(pin)
     our_base = KeyPair.generate(random)
-    try:
-        kem_ciphertext, kem_secret = encapsulate(bundle.kem_public)
-    except KeyMalformed as error:
-        raise BundleInvalid(str(error)) from None
-    their = TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
-    keys = agree_as_initiator(our_identity, our_base, their, kem_secret)
+    their = x3dh.TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
+    secret = x3dh.agree_as_initiator(our_identity, our_base, their)
+    kem_id = kem_ciphertext = None
+    if pin is Pin.X3DH:
+        keys = x3dh.derive(secret)
+    else:
+        try:
+            kem_ciphertext, kem_secret = encapsulate(bundle.kem_public)
+        except KeyMalformed as error:
+            raise BundleInvalid(str(error)) from None
+        keys = pqxdh.derive(secret, kem_secret)
+        kem_id = bundle.kem_id
     cdef Session session = new_session(
+        X3DH_VERSION if pin is Pin.X3DH else PQXDH_VERSION,
         bytes_at(our_identity.public), bytes_at(bundle.identity), bytes_at(our_base.public))
     session._ratchet = start_initiator(keys.root, keys.chain, bundle.signed_public)
-    session._pq = start_chains(keys.pq, True)
+    if pin is Pin.NONE:
+        session._pq = start_chains(keys.pq, True)
     session._before = messages.encode_before(bundle.one_time_id, our_base.public, our_identity.public)
-    session._after = messages.encode_after(our_registration_id, bundle.signed_id, bundle.kem_id, kem_ciphertext)
+    session._after = messages.encode_after(our_registration_id, bundle.signed_id, kem_id, kem_ciphertext)
     return session
 
 
-def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_kem, our_one_time, random):
+def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_kem, our_one_time, random,
+           pin=Pin.NONE):
     """Return (session, plaintext) of a first message, read with the private prekeys that it names.
 
-    Raises what `Session.decrypt` does, KeyMalformed for a base key that is not a canonical point of prime order, and
-    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None.
+    Raises what `Session.decrypt` does, KeyMalformed for a base key that is not a canonical point of prime order,
+    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None, and MessageVersionUnsupported for X3DH
+    from a peer that is not pinned to it.
     """
+    cdef SignalView view
+    if message.version != PQXDH_VERSION and pin is not Pin.X3DH:
+        raise MessageVersionUnsupported("the first message of a session without a KEM key")
     if message.one_time_id is None:
         our_one_time = None
     elif our_one_time is None:
         raise PreKeyUnknown("the one-time prekey is used up")
     check_on_curve(message.base_key)
     raw_public(message.identity)
-    keys = agree_as_responder(
-        our_identity,
-        OurPreKeys(our_signed, our_kem, our_one_time),
-        message.identity,
-        message.base_key,
-        message.kem_ciphertext,
-    )
-    cdef SignalView view
+    secret = x3dh.agree_as_responder(our_identity, our_signed, our_one_time, message.identity, message.base_key)
+    if message.version == PQXDH_VERSION:
+        keys = pqxdh.derive(secret, our_kem.decapsulate(message.kem_ciphertext))
+    else:
+        keys = x3dh.derive(secret)
     cdef Session session = new_session(
-        bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
+        message.version, bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
     session._ratchet = start_responder(keys.root, keys.chain, our_signed.private, our_signed.public)
     # A first message without the field comes from a peer that does not speak SPQR; nobody else could have made it.
     parse_signal(message.message, &view)
-    if has_chains(view.pq, view.pq_size):
+    if keys.pq and has_chains(view.pq, view.pq_size):
         session._pq = start_chains(keys.pq, False)
     return session, session.decrypt(message.message, random)
