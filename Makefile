@@ -49,7 +49,9 @@ types: setup ## mypy, and each .pyi against its module
 test: setup setup-mysql ## every test; a skip is a failure
 	$(BIN)/python -m pytest
 
-peers: setup ## round trips with other people's implementations, from npm
+peers: setup ## round trips with other people's implementations, from npm and Debian
+	@if [ ! -e /usr/include/signal/session_cipher.h ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq libsignal-protocol-c-dev; fi
 	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
 	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
 
