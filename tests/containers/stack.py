@@ -77,7 +77,7 @@ class Stack(System):
     """A profile of docker/compose.yml under a name and ports of its own."""
 
     def __init__(self, folder: Path, profile: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, environ={"COMPOSE_PROFILES": profile})
         self.profile = profile
         self.project = f"corefast-test-{os.getpid()}-{profile}"
         self.relay_port = free_port()
@@ -87,7 +87,7 @@ class Stack(System):
     async def compose(self, *words: str, **options: Any) -> str:
         command = os.environ.get("COREFAST_COMPOSE", "docker-compose").split()
         return await docker(
-            *command, "-f", "docker/compose.yml", "-p", self.project, "--profile", self.profile, *words, **self.environ,
+            *command, "-f", "docker/compose.yml", "-p", self.project, *words, **self.environ,
             **options,
         )  # fmt: skip
 
@@ -108,7 +108,7 @@ class Stack(System):
     async def open(self) -> None:
         """Start it from nothing and learn what a business is told."""
         await self.receiver.open()
-        self.environ = {
+        self.environ |= {
             "COREFAST_API_PUBLISH": f"127.0.0.1:{self.port}",
             "COREFAST_RELAY_PUBLISH": f"127.0.0.1:{self.relay_port}",
             "COREFAST_RELAY_PUBLIC": f"127.0.0.1:{self.relay_port}",
