@@ -23,6 +23,26 @@ def test_another_number_is_refused_with_the_remedy(tmp_path: Path):
         Folder(str(tmp_path)).memory("493023125002", 20_000)
 
 
+def test_a_number_is_kept_in_its_canonical_form_and_a_wrong_one_not_at_all(tmp_path: Path):
+    folder = Folder(str(tmp_path))
+    with pytest.raises(SetupError, match="--number 'hello': a phone number has no letters"):
+        folder.memory("hello", 20_000)
+    assert folder.memory("+49 30 23125001", 20_000).number == "493023125001"
+    assert folder.memory("0049 30 23125001", 20_000).number == "493023125001"
+
+
+@pytest.mark.parametrize("content", ["{bad", '{"number":"49","relay_port":999999,"core_port":0}'])
+def test_a_damaged_memory_is_reported(tmp_path: Path, content: str):
+    (tmp_path / "memory.json").write_text(content)
+    with pytest.raises(SetupError, match="is damaged"):
+        Folder(str(tmp_path)).memory("", 20_000)
+
+
+def test_an_empty_key_file_gets_a_key(tmp_path: Path):
+    (tmp_path / "api.key").touch()
+    assert Folder(str(tmp_path)).api_key().startswith("cf_")
+
+
 def test_up_json_is_there_only_between_publish_and_withdraw(tmp_path: Path):
     folder = Folder(str(tmp_path))
     facts = UpFile(api="http://127.0.0.1:9090", api_key="cf_x", relay="corefast://…", number="49", core="127.0.0.1:1")

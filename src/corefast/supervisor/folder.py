@@ -3,21 +3,26 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from corefast.errors import SetupError
+from corefast.address import canonical_number
+from corefast.errors import NumberInvalid, SetupError
 from corefast.supervisor import port
 
 DEFAULT_NUMBER = "493023125000"
+
+Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class Memory(msgspec.Struct, kw_only=True):
     """What a second run keeps: others know these ports and this number."""
 
     number: str
-    relay_port: int
-    core_port: int
+    relay_port: Port
+    core_port: Port
 
 
 class UpFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +50,10 @@ class Folder:
         """Return what the first run chose, or choose now: the ports after the API's where they are free."""
         path = self / "memory.json"
         try:
+            number = canonical_number(number) if number else ""
+        except NumberInvalid as error:
+            raise SetupError(f"--number {number!r}: {error}") from None
+        try:
             memory = msgspec.json.decode(path.read_bytes(), type=Memory)
         except FileNotFoundError:
             relay_port = port.choose(api_port + 1)
@@ -60,7 +69,7 @@ class Folder:
     def api_key(self) -> str:
         """Return the key that was made on the first run."""
         path = self / "api.key"
-        if not path.exists():
+        if not path.exists() or not path.read_text().strip():
             write_whole(path, f"cf_{secrets.token_urlsafe(32)}\n".encode())
         return path.read_text().strip()
 
