@@ -96,3 +96,10 @@ def test_phones_hear_of_the_public_address_and_our_own_programs_stay_on_loopback
     assert relay[relay.index("--public") + 1] == "chat.example:7"
     assert core[core.index("--relay") + 1] == "corefast://127.0.0.1:9091/#KEY"
     assert published["relay"] == "corefast://chat.example:7/#KEY"
+
+
+def test_no_argument_shows_the_webhook(tmp_path: Path, monkeypatch):
+    url = "https://user:secret@shop.example/hook"
+    _, children, _ = run(monkeypatch, tmp_path, webhook=url)
+    assert children["core"][1]["COREFAST_WEBHOOK"] == url
+    assert not any("shop.example" in word for command, _ in children.values() for word in command)

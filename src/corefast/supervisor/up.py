@@ -94,6 +94,8 @@ class Up:
 
         relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
         environ = await self._admission(memory.number)
+        if self._config.webhook:  # not an argument: the URL may hold a secret, and arguments are for all to see
+            environ["COREFAST_WEBHOOK"] = self._config.webhook
         await self._keep("core", self._core_command(memory, self._own_url(memory, relay)), environ=environ).ready()
         core = f"{HOST}:{memory.core_port}"
         front = [self._keep(name, command) for name, command in self._front_commands(core)]
@@ -116,8 +118,7 @@ class Up:
     def _core_command(self, memory: Memory, relay: str) -> list[str]:
         listen = f"{HOST}:{memory.core_port}"
         command = ["corefast.core", "--data-dir", str(self._folder / "core"), "--listen", listen, "--relay", relay]
-        webhook = ["--webhook", self._config.webhook] if self._config.webhook else []
-        return [*command, "--number", memory.number, *webhook]
+        return [*command, "--number", memory.number]
 
     def _front_commands(self, core: str) -> list[tuple[str, list[str]]]:
         listen = f"{self._config.host}:{self._config.port}"
