@@ -318,15 +318,17 @@ def spoil(world, table, column, where="1"):
 def test_damaged_rows_are_noticed_and_everything_else_goes_on(tmp_path):
     async def main(world):
         world.relay.decide = lambda post: None
+        await world.front.call(NewKey("the shop in the old town", (Scope.SEND,)))
         await world.send("in the outbox")
         await world.relay.until(lambda: len(world.relay.posts) == 1)
         world.phone.read(world.relay.posts[0].parts[0])
         world.relay.deliver(world.phone.write("from the customer"))
         [before] = await world.events(1, EventKind.MESSAGE)
         world.relay.decide = lambda post: PostState.DELIVERED
-        for table, column in (("session", "sealed"), ("peer", "identity"), ("inbound", "sealed")):
+        for table, column in (("session", "sealed"), ("peer", "identity"), ("inbound", "sealed"), ("api_key", "name")):
             await spoil(world, table, column)
         await world.restart()
+        assert [key.name for key in (await world.front.call(ListKeys())).keys] == [""]
         await world.send("with a new session")
         await world.statuses(4)
         assert world.phone.read(world.relay.posts[-1].parts[0]).body.body == "with a new session"

@@ -4,8 +4,12 @@ import msgspec
 
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
 from corefast.wire.gateway import Scope
+
+log = get_logger()
 
 
 class ApiKeyRow(msgspec.Struct, frozen=True):
@@ -44,9 +48,16 @@ class ApiKeyStore:
             ApiKeyRow(
                 key_id,
                 digest,
-                self._vault.open("api_key", key_id.encode(), name).decode(),
+                self._name(key_id, name),
                 tuple(Scope(scope) for scope in scopes.split()),
                 made_ms,
             )
             for key_id, digest, name, scopes, made_ms in rows
         ]
+
+    def _name(self, key_id: str, sealed: bytes) -> str:
+        try:
+            return self._vault.open("api_key", key_id.encode(), sealed).decode()
+        except SealBroken as error:
+            log.error("the name of an API key is damaged", code=error.code)
+            return ""
