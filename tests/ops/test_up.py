@@ -81,6 +81,8 @@ def test_beyond_loopback_registration_needs_a_code_which_our_own_programs_get(tm
     assert children["relay"][0][-2:] == ["--registration", "code"]
     assert "0.0.0.0:9091" in children["relay"][0] and "0.0.0.0:9090" in children["api"][0]
     assert children["core"][1]["COREFAST_CODE"] == children["phone"][1]["COREFAST_CODE"] == "AAAA-BBBB"
+    phone = children["phone"][0]
+    assert phone[phone.index("--data") + 1] == ""  # whatever COREFAST_DATA says
     assert not any("AAAA" in word for command, _ in children.values() for word in command)
 
 

@@ -133,6 +133,7 @@ class Up:
             return []
         home = str(self._folder / "phone")
         phone = ["corefast.device", "--json", "--echo", "--number", DEMO_NUMBER, "--home", home, "--relay", relay]
+        phone += ["--data", ""]  # COREFAST_DATA is ours; a phone takes either a relay or a folder
         children = [self._keep("phone", phone, self._on_phone, await self._admission(DEMO_NUMBER))]
         if not self._config.webhook:
             listen = ["api.listen", "--json", "--port", "0", "--data", str(self._folder.path), "--core", core]
