@@ -45,6 +45,26 @@ class LibsignalDevice:
     def decrypt(self, kind: int, body: bytes) -> bytes:
         return b64decode(self._ask("decrypt", kind=kind, body=_text(body))["plaintext"])
 
+    def group_create(self, group: str) -> bytes:
+        """Return a distribution message for the group of that UUID."""
+        return b64decode(self._ask("group_create", group=group)["message"])
+
+    def group_join(self, distribution: bytes) -> None:
+        self._ask("group_join", message=_text(distribution))
+
+    def group_encrypt(self, group: str, plaintext: bytes) -> bytes:
+        return b64decode(self._ask("group_encrypt", group=group, plaintext=_text(plaintext))["message"])
+
+    def group_decrypt(self, message: bytes) -> bytes:
+        return b64decode(self._ask("group_decrypt", message=_text(message))["plaintext"])
+
+    def fingerprint(self, ours: tuple[bytes, bytes], theirs: tuple[bytes, bytes], version: int) -> tuple[str, bytes]:
+        """Return what libsignal shows and lets scan for two pairs of id and identity."""
+        (our_id, our_key), (their_id, their_key) = ours, theirs
+        keys = {"our_id": our_id, "our_key": our_key, "their_id": their_id, "their_key": their_key}
+        answer = self._ask("fingerprint", version=version, **{name: _text(value) for name, value in keys.items()})
+        return answer["shown"], b64decode(answer["scanned"])
+
     def sign(self, message: bytes) -> tuple[bytes, bytes]:
         """Return (identity, signature)."""
         answer = self._ask("sign", message=_text(message))
