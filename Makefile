@@ -55,8 +55,9 @@ peers: setup ## round trips with other people's implementations, from npm and De
 	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
 	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
 
-bench: setup ## the figures, as JSON under bench/results
-	$(BIN)/python -m bench
+bench: setup ## every figure, on the screen and in bench/results
+	@mkdir -p bench/results
+	$(BIN)/python -m bench all --json bench/results/latest.json
 
 openapi: setup ## docs/openapi.json, from the structs that the front decodes
 	$(BIN)/python -m api.openapi > docs/openapi.json
