@@ -47,11 +47,6 @@ class FrameTooLarge(PeerError):
     fatal = True
 
 
-class FrameTruncated(PeerError):
-    code = "frame.truncated"
-    fatal = True
-
-
 class FrameMalformed(PeerError):
     code = "frame.malformed"
     fatal = True

@@ -2,9 +2,6 @@
 
 # ── frames and links ───────────────────────────────────────────────────────────────────────────────────────────────
 
-MAX_FRAME_CIPHERTEXT = 65_535
-"""Bytes of one Noise message (Noise, section 3); the 3-byte length could say more and is refused."""
-
 MAX_MESSAGE_BYTES = 1_048_576
 """Bytes of one message after its fragments are joined: a hundred envelopes of the largest size."""
 

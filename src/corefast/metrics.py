@@ -40,7 +40,6 @@ relay_bundles = Counter("corefast_relay_bundles_total", "Prekey bundles by kind 
 core_accepted = Counter("corefast_core_accepted_total", "Messages accepted from the business.")
 core_states = Counter("corefast_core_states_total", "Messages that reached a state.", ["state"])
 core_received = Counter("corefast_core_received_total", "Messages received from peers by outcome.", ["outcome"])
-core_events = Counter("corefast_core_events_total", "Events written to the feed.", ["kind"])
 core_dropped_deliveries = Counter(
     "corefast_core_dropped_deliveries_total", "Events that grew too old before the webhook took them."
 )

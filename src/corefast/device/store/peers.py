@@ -7,7 +7,6 @@ from corefast.store.database import Database, Statement, Unit
 
 _LOAD_PEER = Statement("SELECT devices_version, identity FROM peer WHERE number = ?")
 _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
-_LIST = Statement("SELECT number FROM peer ORDER BY number")
 _SAVE_PEER = Statement(
     "INSERT INTO peer (number, devices_version, identity) VALUES (?, ?, ?)"
     " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity"
@@ -44,10 +43,6 @@ class PeerStore:
             for device, sealed in await self._database.fetch(_LOAD_SESSIONS, number)
         }
         return PeerRow(devices_version, self._vault.open("peer", number.encode(), identity), snapshots)
-
-    async def numbers(self) -> list[str]:
-        """Return the numbers of all peers."""
-        return [number for (number,) in await self._database.fetch(_LIST)]
 
     def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes) -> None:
         unit.add(_SAVE_PEER, number, devices_version, self._vault.seal("peer", number.encode(), identity), rows=1)
