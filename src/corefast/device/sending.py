@@ -90,11 +90,6 @@ class Sending:
         self._room = asyncio.Event()
         self._is_closed = False
 
-    @property
-    def waiting_count(self) -> int:
-        """Messages that the relay does not have."""
-        return self._count
-
     async def resume(self) -> None:
         """Take up what an earlier run left."""
         after = 0
@@ -254,7 +249,7 @@ class Sending:
             progress.failed(row.id, self._profile.clock(), code)
         try:
             returned = await self._profile.database.commit(unit)
-        except StoreError:
+        except (BusyError, StoreError):
             await asyncio.sleep(RETRY_MS / 1_000)
             return
         for _ in rows:
