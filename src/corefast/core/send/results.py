@@ -32,6 +32,7 @@ class Results:
     def take(self, message: PostResults) -> None:
         unit = Unit()
         done: list[Entry] = []
+        delivered: Entry | None = None
         now_ms = self._context.clock()
         for result in message.results:
             entry = self._outbox.answered(result.id)
@@ -40,10 +41,12 @@ class Results:
             if self._is_final(unit, entry, result, now_ms):
                 self._context.messages.take(unit, entry.row)
                 done.append(entry)
+                if result.state == PostState.DELIVERED and entry.accepted_ms:
+                    delivered = entry
         if done:
-            if done[0].accepted_ms:
+            if delivered is not None:
                 # One of a frame stands for all: an observation costs as much as an encryption.
-                metrics.core_delivery_seconds.observe(max(now_ms - done[0].accepted_ms, 0) / 1_000)
+                metrics.core_delivery_seconds.observe(max(now_ms - delivered.accepted_ms, 0) / 1_000)
             try:
                 self._context.database.commit_then(unit, partial(self._committed, done))
             except Overloaded as error:
