@@ -19,8 +19,8 @@ reset: ## erase what `make run` keeps
 
 setup: .setup.stamp .build.stamp ## .venv and the build
 
-.setup.stamp: requirements.lock pyproject.toml setup.py tools/setup
-	@PYTHON=$(PYTHON) tools/setup
+.setup.stamp: requirements.lock pyproject.toml setup.py .ci/setup
+	@PYTHON=$(PYTHON) .ci/setup
 	@touch .setup.stamp .build.stamp
 
 .build.stamp: .setup.stamp $(NATIVE)
@@ -28,7 +28,7 @@ setup: .setup.stamp .build.stamp ## .venv and the build
 	@touch $@
 
 setup-mysql: ## a MariaDB server for the tests, which start and stop it
-	@tools/setup-mysql
+	@.ci/setup-mysql
 
 build: setup ## the Cython modules, in place, where their sources changed
 
