@@ -99,7 +99,7 @@ def pingpong_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
 
 def start_session(benchmark: Any) -> None:
     """From a bundle to the first message read: verify, PQXDH on both sides."""
-    benchmark.extra_info["name"] = "session.start"
+    benchmark.extra_info["name"] = "session.setup"
     benchmark.pedantic(start, rounds=200, warmup_rounds=5)
 
 

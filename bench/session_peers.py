@@ -1,0 +1,92 @@
+"""`session.peers`: what foreign session engines cost for what `bench_protocol` measures of ours, one after another.
+
+Python peers are installed from PyPI into an environment of their own below build/; npm's needs `make peers` to have
+run, the C one its Debian package. A peer that is not there is named and left out.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median, stdev
+
+from bench.figures import Options
+from bench.results import ROOT, Result
+
+HERE = Path(__file__).parent
+PYTHON_PEERS = {"vodozemac": "0.10.0", "python-olm": "3.2.16", "DoubleRatchet": "1.3.0"}
+NPM_PEER, C_PEER = "libsignal-client 0.103.0 (npm)", "libsignal-protocol-c (X3DH)"
+C_SOURCE = ROOT / "tests" / "peers" / "libsignal_c.c"
+C_ROUNDS_PER_SECOND = 20
+
+Samples = dict[str, list[float]]
+
+
+def run(options: Options) -> Iterator[Result]:
+    """Measure nothing unless peers were asked for."""
+    if not options.peers:
+        return
+    seconds = options.seconds or 3.0
+    for name, version in PYTHON_PEERS.items():
+        options.say(name)
+        yield from _results(f"{name} {version}", _attempt(name, partial(_measure_python, name, version, seconds)))
+    options.say(NPM_PEER)
+    yield from _results(NPM_PEER, _attempt(NPM_PEER, partial(_measure_npm, seconds)))
+    options.say(C_PEER)
+    yield from _results(C_PEER, _attempt(C_PEER, partial(_measure_c, seconds)))
+
+
+def _attempt(name: str, measure: Callable[[], Samples]) -> Samples:
+    try:
+        return measure()
+    except (OSError, subprocess.CalledProcessError) as error:
+        words = getattr(error, "stderr", "") or str(error)
+        print(f"{name} is left out: {words.strip().splitlines()[-1]}", file=sys.stderr)
+        return {}
+
+
+def _results(peer: str, samples: Samples) -> Iterator[Result]:
+    """Return medians, as for our own functions."""
+    for metric, values in samples.items():
+        value = median(values)
+        half = 1.96 * stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        yield Result(f"session.{metric}", "us_per_op", value, "us", len(values), (value - half, value + half), peer)
+
+
+def _measure_python(name: str, version: str, seconds: float) -> Samples:
+    folder = ROOT / "build" / "peers"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        _output(sys.executable, "-m", "venv", str(folder))
+    _output(str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{name}=={version}")
+    return _decode(_output(str(python), str(HERE / "session_foreign.py"), name, str(seconds)))
+
+
+def _measure_npm(seconds: float) -> Samples:
+    return _decode(_output("node", str(HERE / "session_libsignal.mjs"), str(seconds)))
+
+
+def _measure_c(seconds: float) -> Samples:
+    with tempfile.TemporaryDirectory(prefix="corefast-bench-") as folder:
+        program = str(Path(folder) / "libsignal_c")
+        flags = ("-O2", "-Wno-deprecated-declarations", "-I/usr/include/signal")
+        _output("cc", *flags, "-o", program, str(C_SOURCE), "-lsignal-protocol-c", "-lcrypto")
+        lines = _output(program, "bench", str(max(5, int(seconds * C_ROUNDS_PER_SECOND)))).splitlines()
+    samples: Samples = defaultdict(list)
+    for line in lines:
+        metric, value = line.split()
+        samples[metric].append(float(value))
+    return samples
+
+
+def _decode(output: str) -> Samples:
+    found: Samples = json.loads(output)
+    return found
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
