@@ -285,3 +285,23 @@ def test_writable_waits_for_the_reader(run):
             await theirs.until(lambda memory: len(memory.messages) == 40)
 
     run(main())
+
+
+def test_a_connect_cancelled_at_any_moment_ends_as_cancelled(run):
+    """uvloop closes the socket of a cancelled connect by itself; the complaint about it must not hide the cancel."""
+
+    async def main():
+        server = await serve("127.0.0.1", 0, SERVER, codec, lambda peer: Memory())
+        for turns in range(40):
+            task = asyncio.ensure_future(connect("127.0.0.1", server.port, CLIENT, codec, Memory()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if task.done():
+                task.result().close()
+                continue
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await server.close()
+
+    run(main())

@@ -177,9 +177,16 @@ class Peer:
         elif isinstance(error, (LinkOverflow, LinkTimeout)):
             self._transport.abort()  # nobody reads
         else:
-            self._transport.writelines(self._link.data_to_send())
-            self._transport.close()
+            self._hang_up(self._transport)
         self._loop.call_soon(self._finish, error)
+
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        try:
+            transport.writelines(self._link.data_to_send())
+            transport.close()
+        except RuntimeError:
+            # The loop itself closed the socket, as it does when a connect is cancelled half-way, and tells nobody.
+            self._lost(None)
 
     async def closed(self) -> None:
         """Return once the socket is closed."""
