@@ -114,6 +114,7 @@ class Stack(System):
             "COREFAST_RELAY_PUBLIC": f"127.0.0.1:{self.relay_port}",
             "COREFAST_WEBHOOK": self.receiver.url,
             "COREFAST_ALLOW_HTTP": "true",
+            "COREFAST_DEMO": "true",
             "COREFAST_DATABASE_IMAGE": os.environ.get("COREFAST_DATABASE_IMAGE", "corefast-database:test"),
         }
         await self.compose("up", "-d", "--no-build", timeout_s=300)
@@ -124,7 +125,10 @@ class Stack(System):
 
     async def _learn(self) -> None:
         if self.profile == "embedded":
-            up = json.loads(await self.run_in("corefast", "cat", "/data/up.json"))
+            wait = (
+                "for _ in $(seq 300); do [ -e up.json ] && break; sleep 0.1; done; cat up.json"  # the last to be ready
+            )
+            up = json.loads(await self.run_in("corefast", "sh", "-c", wait))
             self.facts |= {"api_key": up["api_key"], "relay": up["relay"]}
             where = ("corefast", "/data", up["core"])
         else:

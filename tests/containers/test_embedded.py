@@ -6,6 +6,9 @@ import uvloop
 
 from tests.containers import story
 from tests.containers.stack import standing
+from tests.support.business import soon
+
+DEMO_NUMBER = "49123123456"
 
 
 def test_everything_in_one_container_carries_messages_through_kills_and_stops_cleanly(tmp_path: Path):
@@ -14,6 +17,8 @@ def test_everything_in_one_container_carries_messages_through_kills_and_stops_cl
             await story.nobody_registers_without_a_code(stack)
             phone = await stack.phone(story.ALICE)
             await story.hello_goes_both_ways(stack, phone)
+            await stack.send(DEMO_NUMBER, "to the demo")
+            await soon(lambda: "to the demo" in stack.receiver.texts)
             await story.programs_have_no_powers(stack, "corefast")
 
             async def kill() -> None:
