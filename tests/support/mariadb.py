@@ -48,7 +48,7 @@ class MariaDB:
         password = PASSWORD.replace("'", "''")
         self.sql(
             f"CREATE USER corefast@'%' IDENTIFIED BY '{password}';"
-            "GRANT ALL ON `corefast%`.* TO corefast@'%'; GRANT CONNECTION ADMIN ON *.* TO corefast@'%';"
+            "GRANT ALL ON `corefast%`.* TO corefast@'%';"
         )
 
     def _user(self) -> list[str]:
