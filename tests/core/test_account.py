@@ -338,6 +338,39 @@ def test_damaged_rows_are_noticed_and_everything_else_goes_on(tmp_path):
     story(main, tmp_path)
 
 
+def test_damaged_prekeys_are_left_out_and_new_ones_take_their_place(tmp_path):
+    async def main(world):
+        own = world.core.context.own
+        signed, last_resort = next(iter(own.signed)), next(iter(own.last_resort))
+        one_time, kem = next(iter(own.one_time)), next(iter(own.one_time_kem))
+        for kind, key_id in zip(KeyKind, (signed, last_resort, one_time, kem), strict=True):
+            await spoil(world, "own_prekey", "sealed", f"kind = {int(kind)} AND id = {key_id}")
+        await world.restart()
+        await world.relay.until(lambda: world.relay.uploads)
+        again, upload = world.core.context.own, world.relay.uploads[-1].prekeys
+        assert (set(own.one_time) - set(again.one_time), set(own.one_time_kem) - set(again.one_time_kem)) == (
+            {one_time},
+            {kem},
+        )
+        assert (set(again.signed), set(again.last_resort)) == ({upload.signed.id}, {upload.last_resort.id})
+        assert upload.signed.id != signed and upload.last_resort.id != last_resort
+        await world.send("goes on")
+        await world.statuses(2)
+
+    story(main, tmp_path)
+
+
+def test_damaged_account_is_refused_with_a_remedy(tmp_path):
+    async def main(world):
+        await spoil(world, "account", "own_keys")
+        with pytest.raises(SetupError, match="restore a backup"):
+            await Core.open(
+                tmp_path / "core", CoreConfig(data_dir=str(tmp_path / "core"), relay=world.relay.url, number=BUSINESS)
+            )
+
+    story(main, tmp_path)
+
+
 def test_damaged_body_that_waits_is_reported_as_failed_and_the_next_is_sent(tmp_path):
     async def main(world):
         await world.relay.stop()

@@ -67,6 +67,19 @@ def test_signed_prekeys_rotate_and_the_old_ones_stay_for_their_grace():
     assert first.signed.id not in own.signed and own.kem(first.last_resort.id) is None
 
 
+@pytest.mark.parametrize("lost", [KeyKind.SIGNED, KeyKind.LAST_RESORT])
+def test_a_lost_signed_or_last_resort_prekey_is_replaced_at_once(lost):
+    own = OwnKeys.new(os.urandom)
+    own.make_upload(os.urandom, NOW_MS)
+    second = own.make_upload(os.urandom, NOW_MS + SIGNED_PREKEY_LIFE_MS, **FULL).upload
+    now_ms = NOW_MS + SIGNED_PREKEY_LIFE_MS + 1
+    own.forget(lost, (second.signed if lost == KeyKind.SIGNED else second.last_resort).id)
+    assert own.is_rotation_due(now_ms)
+    third = own.make_upload(os.urandom, now_ms, **FULL).upload
+    assert third.signed.id != second.signed.id and third.last_resort.id != second.last_resort.id
+    assert not own.is_rotation_due(now_ms)
+
+
 def test_stored_keys_come_back_and_ids_go_on():
     own = OwnKeys.new(os.urandom)
     change = own.make_upload(os.urandom, NOW_MS)

@@ -14,7 +14,7 @@ from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.vault import Vault
-from corefast.errors import SealBroken, SetupError
+from corefast.errors import SealBroken, SetupError, SnapshotInvalid
 from corefast.protocol.keys import KeyPair
 from corefast.store.database import Database, Unit
 
@@ -65,8 +65,10 @@ async def _open_account(database: Database, keys: KeyStore, number: str, random:
         if account.number != number:
             raise SetupError("--number: the data folder belongs to another number; choose another folder")
         return account, OwnKeys.restore(account.own_keys, await keys.load_prekeys())
-    except SealBroken as error:
-        raise SetupError(f"the account's keys cannot be opened: {error}") from None
+    except (SealBroken, SnapshotInvalid) as error:
+        raise SetupError(
+            f"the account's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
+        ) from None
 
 
 async def _make_account(database: Database, keys: KeyStore, number: str, random: Random) -> tuple[AccountRow, OwnKeys]:

@@ -118,8 +118,13 @@ class OwnKeys:
         self._made_ms.pop((kind, key_id), None)
 
     def is_rotation_due(self, now_ms: int) -> bool:
-        """Tell whether the signed prekey is missing or older than `SIGNED_PREKEY_LIFE_MS`."""
-        return not self.signed or self._age_ms(KeyKind.SIGNED, _last(self.signed), now_ms) >= SIGNED_PREKEY_LIFE_MS
+        """Tell whether the signed or last-resort prekey is lost, or older than `SIGNED_PREKEY_LIFE_MS`."""
+        if not (self.signed and self.last_resort):
+            return True
+        signed_ms = self._age_ms(KeyKind.SIGNED, _last(self.signed), now_ms)
+        last_resort_ms = self._age_ms(KeyKind.LAST_RESORT, _last(self.last_resort), now_ms)
+        # They are made together: where the newest ones differ in age, the newer partner of one is lost.
+        return signed_ms != last_resort_ms or signed_ms >= SIGNED_PREKEY_LIFE_MS
 
     def make_upload(
         self, random: Random, now_ms: int, *, one_time_left: int = 0, one_time_kem_left: int = 0

@@ -5,7 +5,11 @@ import msgspec
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.stock import KeyKind, KeyRecord, StockChange
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
+
+log = get_logger()
 
 PHASE_NEW, PHASE_REGISTERED, PHASE_SUPERSEDED = 0, 1, 2
 
@@ -96,11 +100,18 @@ class KeyStore:
     _PREKEYS = Statement("SELECT kind, id, made_ms, sealed FROM own_prekey WHERE account = ?")
 
     async def load_prekeys(self) -> list[KeyRecord]:
-        rows = await self._database.fetch(self._PREKEYS, ACCOUNT)
-        return [
-            KeyRecord(KeyKind(kind), key_id, made_ms, self._vault.open("own_prekey", _prekey(kind, key_id), sealed))
-            for kind, key_id, made_ms, sealed in rows
-        ]
+        """Return the private prekeys; damaged ones are left out, and what names one of them cannot be read."""
+        records, damaged = [], 0
+        for kind, key_id, made_ms, sealed in await self._database.fetch(self._PREKEYS, ACCOUNT):
+            try:
+                private = self._vault.open("own_prekey", _prekey(kind, key_id), sealed)
+            except (SealBroken, OverflowError):
+                damaged += 1
+            else:
+                records.append(KeyRecord(KeyKind(kind), key_id, made_ms, private))
+        if damaged:
+            log.error("stored prekeys are damaged and left out", code=SealBroken.code, count=damaged)
+        return records
 
 
 def _prekey(kind: int, key_id: int) -> bytes:
