@@ -31,6 +31,7 @@ class Figure(NamedTuple):
 PROGRAMS = [
     Figure("session.peers", "with --peers: foreign session engines beside ours", "bench.session_peers"),
     Figure("commit.sqlite", "units of two rows committed to SQLite, by batch size", "bench.commit_sqlite"),
+    Figure("commit.mysql", "units of two rows committed to MariaDB, by batch size", "bench.commit_mysql"),
     Figure("relay.forward", "one author to 1,000 phones through one relay", "bench.relay_forward"),
     Figure("path.single", "REST front to 1,000 phones through one core and one relay", "bench.path_single"),
 ]
