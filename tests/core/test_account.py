@@ -18,10 +18,12 @@ from corefast.wire.gateway import (
     EventKind,
     GetHealth,
     GetMetrics,
+    GetWebhook,
     ListKeys,
     NewKey,
     RevokeKey,
     Scope,
+    SetWebhook,
 )
 from corefast.wire.messages import Evicted, Item, Kind, PostState, PreKeysLow
 from tests.core.fake import NOW_MS, chain_position
@@ -367,6 +369,25 @@ def test_damaged_account_is_refused_with_a_remedy(tmp_path):
             await Core.open(
                 tmp_path / "core", CoreConfig(data_dir=str(tmp_path / "core"), relay=world.relay.url, number=BUSINESS)
             )
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize("column", ["url", "secret"])
+def test_damaged_webhook_is_off_until_it_is_set_again_and_sending_goes_on(tmp_path, column):
+    url = "https://example.test/hook"
+
+    async def main(world):
+        await world.front.call(SetWebhook(url))
+        await spoil(world, "webhook", column)
+        await world.restart()
+        assert (await world.front.call(GetWebhook())).url == ""
+        await world.send("goes on")
+        await world.statuses(2)
+        await world.front.call(SetWebhook(url))
+        await world.restart()
+        again = await world.front.call(GetWebhook())
+        assert again.url == url and again.secret.startswith("whsec_")
 
     story(main, tmp_path)
 

@@ -6,8 +6,12 @@ import msgspec
 
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
 from corefast.wire.gateway import State, Webhook
+
+log = get_logger()
 
 
 class DeliveryPhase(IntEnum):
@@ -60,15 +64,20 @@ class DeliveryStore:
     _WEBHOOK = Statement("SELECT url, secret, statuses FROM webhook WHERE account = ?")
 
     async def load_webhook(self) -> Webhook | None:
+        """Return the webhook; None where there is none, or none that can be used."""
         rows = await self._database.fetch(self._WEBHOOK, ACCOUNT)
         if not rows:
             return None
         url, secret, statuses = rows[0]
-        return Webhook(
-            self._vault.open("webhook", b"url", url).decode(),
-            self._vault.open("webhook", b"secret", secret).decode(),
-            tuple(State(status) for status in statuses.split()),
-        )
+        try:
+            return Webhook(
+                self._vault.open("webhook", b"url", url).decode(),
+                self._vault.open("webhook", b"secret", secret).decode(),
+                tuple(State(status) for status in statuses.split()),
+            )
+        except (SealBroken, ValueError):
+            log.error("the stored webhook is damaged; webhooks are off until one is set again", code=SealBroken.code)
+            return None
 
     _PUT_CURSOR = Statement(
         "INSERT INTO webhook_cursor (account, shard, position) VALUES (?, ?, ?)"
