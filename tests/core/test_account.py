@@ -262,6 +262,19 @@ def test_health_and_metrics_tell_how_it_is(tmp_path):
     story(main, tmp_path)
 
 
+def test_health_says_that_commits_fail_and_notices_when_they_succeed_again(tmp_path):
+    async def main(world):
+        heal = world.break_commits()
+        with pytest.raises(RemoteRefused):
+            await world.send("x")
+        assert not (await health(world)).store_ok
+        assert not (await health(world)).store_ok
+        heal()
+        assert (await health(world)).store_ok
+
+    story(main, tmp_path)
+
+
 def open_core(folder, **changes):
     settings = {"data_dir": str(folder), "relay": "corefast://127.0.0.1:1/#" + "A" * 43, "number": BUSINESS} | changes
     folder.mkdir(exist_ok=True)

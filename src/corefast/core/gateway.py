@@ -17,6 +17,7 @@ from corefast.core.send.sender import Sender
 from corefast.errors import CorefastError, MessageUnknown, ParameterInvalid, ScopeMissing, TokenInvalid
 from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Peer
+from corefast.store.database import Unit
 from corefast.wire.gateway import (
     CheckKey,
     ClaimDeliveries,
@@ -174,11 +175,13 @@ class Operations:
         return {GetHealth: self.health, GetMetrics: self.metrics}
 
     async def health(self, peer: Peer, request: GetHealth) -> Health:
-        """Ask the store too: a reader that works is a store that works."""
+        """Ask the store too: it works when its reader does and its last commit, or one made for this, succeeded."""
         store_ok, waiting = True, 0
         try:
             store_ok = await self._context.lease.is_held()
             waiting = await self._schedule.count_waiting()
+            if self._context.database.is_failing:
+                await self._context.database.commit(Unit())
         except CorefastError:
             store_ok = False
         return Health(

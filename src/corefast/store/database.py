@@ -67,6 +67,11 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last transaction failed; committing an empty unit asks anew."""
+        ...
+
     def on_batch(self, hook: Callable[[int, float], None]) -> None:
         """Call *hook* with units and seconds after each commit: before the next prelude and the units' callbacks."""
         ...

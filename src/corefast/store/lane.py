@@ -157,13 +157,21 @@ class CommitLane(Lane[B]):
         super().__init__(runner)
         self.prelude: Callable[[], list[Op]] | None = None
         self.hooks: list[Callable[[int, float], None]] = []
+        self.is_failing = False
+        """The last transaction failed."""
 
     def _prepare(self, batch: B) -> None:
-        if self.prelude is not None:
+        if self.prelude is None:
+            return
+        try:
             batch.set_prelude(self.prelude())
+        except Exception:
+            self.is_failing = True
+            raise
 
     def _note(self, batch: B) -> None:
-        if batch.error() is None:
+        self.is_failing = batch.error() is not None
+        if not self.is_failing:
             for hook in self.hooks:
                 hook(len(batch), batch.seconds)
 

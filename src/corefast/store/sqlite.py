@@ -102,6 +102,10 @@ class SqliteDatabase:
     def set_prelude(self, prelude: Callable[[], list[Op]]) -> None:
         self._commits.prelude = prelude
 
+    @property
+    def is_failing(self) -> bool:
+        return self._commits.is_failing
+
     def on_batch(self, hook: Callable[[int, float], None]) -> None:
         self._commits.hooks.append(hook)
 
