@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from corefast.errors import NumberUnknown, RemoteRefused
 from corefast.net.calls import Dispatcher
@@ -128,3 +129,19 @@ def test_loss_is_passed_on_and_late_answers_are_dropped(run):
             await asyncio.gather(task, return_exceptions=True)
 
     run(main())
+
+
+def test_a_call_that_the_end_of_the_program_cancels_is_no_error_of_ours(run):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        async with loopback(dispatcher_of(lambda peer, ask: future)) as (_, peer, _, _):
+            pending = asyncio.ensure_future(peer.call(Ask(b"x")))
+            await asyncio.sleep(0.01)
+            future.cancel()
+            with pytest.raises(RemoteRefused) as caught:
+                await pending
+            assert caught.value.code == "link.lost"
+
+    with capture_logs() as lines:
+        run(main())
+    assert lines == []

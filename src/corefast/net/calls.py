@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from corefast.errors import CorefastError, PeerOutOfTurn
+from corefast.errors import CorefastError, LinkLost, PeerOutOfTurn
 from corefast.net.complaint import complain
 from corefast.net.transport import Peer
 
@@ -51,7 +51,8 @@ class Dispatcher:
 
         def done(future: asyncio.Future[Any]) -> None:
             self._running.discard(future)
-            error = asyncio.CancelledError() if future.cancelled() else future.exception()
+            # Only the end of the program cancels what it serves.
+            error = LinkLost("the program is ending") if future.cancelled() else future.exception()
             if error is not None:
                 _fail(peer, call, error)
             elif call:
