@@ -56,7 +56,7 @@ def load(shape: type[C], prog: str, argv: Sequence[str], environ: Mapping[str, s
     """
     environ = os.environ if environ is None else environ
     settings = describe(shape)
-    given = vars(_parser(shape, prog, settings).parse_args(list(argv)))
+    given = vars(_parser(shape, prog, settings).parse_intermixed_args(list(argv)))
     file = given.pop("config", None) or environ.get("COREFAST_CONFIG")
     table = _read_file(Path(file), prog, settings) if file else {}
     values = {}

@@ -101,3 +101,23 @@ def test_a_positional_setting_needs_no_flag():
         data_dir: str = "."
 
     assert load(Issue, "relay issue-code", ["4930", "--data-dir", "d"], {}).number == "4930"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["revoke", "ID", "--data", "d"],
+        ["revoke", "--data", "d", "ID"],
+        ["--data", "d", "revoke", "ID"],
+    ],
+)
+def test_flags_stand_before_between_or_after_positional_settings(argv: list[str]):
+    class Key(msgspec.Struct, frozen=True, kw_only=True):
+        action: Annotated[str, Meta(extra={"positional": True})]
+        id: Annotated[str, Meta(extra={"positional": True})] = ""
+        data: str = "."
+
+    assert load(Key, "key", argv, {}) == Key(action="revoke", id="ID", data="d")
+    assert load(Key, "key", ["list"], {}) == Key(action="list")
+    with pytest.raises(SetupError, match="action"):
+        load(Key, "key", ["--data", "d"], {})
