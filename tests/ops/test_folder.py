@@ -59,3 +59,12 @@ def test_a_half_written_file_never_takes_the_place_of_a_whole_one(tmp_path: Path
     with pytest.raises(TypeError):
         write_whole(path, "not bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"first"
+
+
+def test_the_demo_phones_number_is_refused_and_nothing_is_remembered(tmp_path: Path):
+    folder = Folder(str(tmp_path))
+    with pytest.raises(SetupError, match="the phone that --demo adds; choose another"):
+        folder.memory("+49 123 123456", 20_000, "49123123456")
+    assert folder.memory("49123123456", 20_000).number == "49123123456"
+    with pytest.raises(SetupError, match="omit --demo"):
+        folder.memory("", 20_000, "49123123456")

@@ -46,13 +46,18 @@ class Folder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    def memory(self, number: str, api_port: int) -> Memory:
-        """Return what the first run chose, or choose now: the ports after the API's where they are free."""
+    def memory(self, number: str, api_port: int, demo_number: str = "") -> Memory:
+        """Return what the first run chose, or choose now: the ports after the API's where they are free.
+
+        The number cannot be *demo_number*, which belongs to a phone.
+        """
         path = self / "memory.json"
         try:
             number = canonical_number(number) if number else ""
         except NumberInvalid as error:
             raise SetupError(f"--number {number!r}: {error}") from None
+        if demo_number and number == demo_number:
+            raise SetupError(f"--number {number} is the number of the phone that --demo adds; choose another")
         try:
             memory = msgspec.json.decode(path.read_bytes(), type=Memory)
         except FileNotFoundError:
@@ -64,6 +69,10 @@ class Folder:
             raise SetupError(f"{path} is damaged; restore it, or remove it and start again") from None
         if number not in ("", memory.number):
             raise SetupError(f"{self.path} belongs to the number {memory.number}; use another --data for {number}")
+        if memory.number == demo_number:
+            raise SetupError(
+                f"{self.path} belongs to {demo_number}, the number of the phone that --demo adds; omit --demo"
+            )
         return memory
 
     def api_key(self) -> str:

@@ -85,7 +85,7 @@ class Up:
 
     async def _start(self) -> None:
         config, folder = self._config, self._folder
-        memory = folder.memory(config.number, config.port)
+        memory = folder.memory(config.number, config.port, DEMO_NUMBER if config.demo else "")
         key = folder.api_key()
         port.require(config.port, "choose another one with --port")
         for own in (memory.relay_port, memory.core_port):
