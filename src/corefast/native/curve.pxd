@@ -6,4 +6,4 @@ cdef enum:
     SCALAR_SIZE = 32
 
 
-cdef bint derive_shared(const uint8_t *our_private, const uint8_t *their_public, uint8_t *dst) noexcept
+cdef bint derive_shared(const uint8_t *our_private, const uint8_t *their_public, uint8_t *dst) noexcept nogil

@@ -30,23 +30,14 @@ cdef extern from "<openssl/params.h>" nogil:
     ctypedef struct OSSL_PARAM:
         pass
 
-    OSSL_PARAM OSSL_PARAM_construct_octet_string(const char *key, void *src, size_t size)
-    OSSL_PARAM OSSL_PARAM_construct_end()
-
 
 cdef extern from "<openssl/evp.h>" nogil:
     ctypedef struct EVP_CIPHER:
         pass
     ctypedef struct EVP_CIPHER_CTX:
         pass
-    ctypedef struct EVP_PKEY:
-        pass
-    ctypedef struct EVP_PKEY_CTX:
-        pass
     int EVP_CTRL_AEAD_GET_TAG
     int EVP_CTRL_AEAD_SET_TAG
-    int EVP_PKEY_PUBLIC_KEY
-    int EVP_PKEY_KEYPAIR
 
     EVP_CIPHER *EVP_CIPHER_fetch(void *library, const char *name, const char *properties)
     EVP_CIPHER_CTX *EVP_CIPHER_CTX_new()
@@ -60,13 +51,3 @@ cdef extern from "<openssl/evp.h>" nogil:
                             const OSSL_PARAM *params)
     int EVP_DecryptUpdate(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size, const uint8_t *src, int size)
     int EVP_DecryptFinal_ex(EVP_CIPHER_CTX *ctx, uint8_t *dst, int *dst_size)
-
-    EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(void *library, const char *name, const char *properties)
-    EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_pkey(void *library, EVP_PKEY *key, const char *properties)
-    void EVP_PKEY_CTX_free(EVP_PKEY_CTX *ctx)
-    void EVP_PKEY_free(EVP_PKEY *key)
-    int EVP_PKEY_fromdata_init(EVP_PKEY_CTX *ctx)
-    int EVP_PKEY_fromdata(EVP_PKEY_CTX *ctx, EVP_PKEY **key, int selection, OSSL_PARAM *params)
-    int EVP_PKEY_derive_init(EVP_PKEY_CTX *ctx)
-    int EVP_PKEY_derive_set_peer_ex(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, int validate)
-    int EVP_PKEY_derive(EVP_PKEY_CTX *ctx, uint8_t *dst, size_t *size)
