@@ -272,17 +272,23 @@ def test_claim_waits_for_the_next_event(tmp_path):
     story(main, tmp_path)
 
 
-def test_failed_commit_of_a_report_makes_the_delivery_due_again(tmp_path):
+def test_deliveries_whose_report_cannot_be_stored_are_due_again_after_growing_pauses(tmp_path):
     async def main(world):
         emitter = await set_up(world)
         await world.send("x")
         await world.statuses(2)
         claimed = await claim(emitter)
         heal = world.break_commits()
-        with pytest.raises(RemoteRefused):
-            await report(emitter, claimed)
+        for pause_ms in (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000):
+            with pytest.raises(RemoteRefused):
+                await report(emitter, claimed)
+            world.clock.now_ms += pause_ms - 1
+            assert await claim(emitter) == []
+            world.clock.now_ms += 1
+            assert await claim(emitter) == claimed
         heal()
-        assert [each.event.id for each in await claim(emitter)] == [each.event.id for each in claimed]
+        await report(emitter, claimed)
+        assert kinds(await claim(emitter)) == [EventKind.DELIVERED]
 
     story(main, tmp_path)
 

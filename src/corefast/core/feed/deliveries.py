@@ -27,6 +27,9 @@ WINDOW = 2_000
 MAX_FAILED = 10_000
 """Failed deliveries kept on the schedule; a further one goes to the dead letters at once."""
 
+FIRST_PAUSE_MS, MAX_PAUSE_MS = 1_000, 32_000
+"""How long nothing is claimed after outcomes that could not be stored: what they told of will be posted once more."""
+
 _PAGE = 500
 _NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
 _STATES = {
@@ -58,6 +61,8 @@ class Schedule:
         self._is_filled = False
         self._loading = asyncio.Lock()
         self._reporting = asyncio.Lock()
+        self._pause_ms = 0
+        self._paused_until_ms = 0
         self._changed = asyncio.Event()
         context.bell.listen(self._changed.set)
 
@@ -121,6 +126,8 @@ class Schedule:
     def _take_due(self, owner: object, limit: int) -> list[Delivery]:
         now_ms = self._context.clock()
         claimed: list[Delivery] = []
+        if now_ms < self._paused_until_ms:
+            return claimed
         for peer, conversation in list(self._conversations.items()):
             if len(claimed) == limit:
                 break
@@ -133,7 +140,16 @@ class Schedule:
 
     def _seconds_to_due(self) -> float:
         times = [due for each in self._conversations.values() if (due := each.due_ms()) is not None]
-        return max(min(times) - self._context.clock(), 0) / 1_000 + 0.001 if times else MAX_WAIT_MS / 1_000
+        if not times:
+            return MAX_WAIT_MS / 1_000
+        return max(min(times) - self._context.clock(), self._paused_until_ms - self._context.clock(), 0) / 1_000 + 0.001
+
+    def _pause(self) -> None:
+        """Let no more be claimed for a while, twice as long each time; reports of the same claims count once."""
+        now_ms = self._context.clock()
+        if now_ms >= self._paused_until_ms:
+            self._pause_ms = min(max(2 * self._pause_ms, FIRST_PAUSE_MS), MAX_PAUSE_MS)
+            self._paused_until_ms = now_ms + self._pause_ms
 
     def release(self, owner: object) -> None:
         """Give back what *owner* had claimed: its link is gone."""
@@ -159,9 +175,12 @@ class Schedule:
                 for pending, _ in ended:
                     pending.owner = None
                     self._conversations[pending.peer].put_back()
+                self._pause()
                 raise
             finally:
                 self._changed.set()
+            if unit.ops:
+                self._pause_ms = self._paused_until_ms = 0
             if cursor > self._cursor:
                 self._cursor = cursor
                 self._dead = {position for position in self._dead if position > cursor}
