@@ -23,9 +23,9 @@ def read_idempotency(request: Request, key_id: str, route: str, content: Any) ->
 
     *content* is the decoded request: two bodies that decode alike are the same request.
     """
-    raw = request.header(b"idempotency-key")
-    if not raw:
+    if not request.has_header(b"idempotency-key"):
         return None
+    raw = request.header(b"idempotency-key")
     key = raw[1:-1] if len(raw) > 1 and raw[:1] == raw[-1:] == b'"' else raw
     if len(key) > MAX_IDEMPOTENCY_KEY_CHARACTERS or not _VISIBLE.fullmatch(key):
         raise ParameterInvalid(

@@ -32,6 +32,10 @@ class Request:
         """Return the header of that name (in lower case), empty when there is none; the last of several counts."""
         return self._headers.get(name, b"")
 
+    def has_header(self, name: bytes) -> bool:
+        """Tell whether a header of that name (in lower case) is there, be it empty."""
+        return name in self._headers
+
     def query(self) -> dict[str, str]:
         """Return the query's fields; the last one of a name counts."""
         raw: bytes = self._scope["query_string"]
