@@ -1,6 +1,7 @@
 import os
 
 from corefast.core.account.duties import SWEEP_MS
+from corefast.core.receive.batch import Batch
 from corefast.core.store.inbound import InboundKind
 from corefast.store.database import Unit
 from corefast.wire.content import Read
@@ -221,6 +222,27 @@ def test_failed_commit_brings_the_message_again_and_nothing_is_lost(tmp_path):
         await world.send("answer")
         await world.statuses(2)
         assert phone.read(world.relay.posts[0].parts[0]).body.body == "answer"
+
+    story(main, tmp_path)
+
+
+def test_frame_that_could_not_be_gathered_comes_again_and_is_taken(tmp_path, monkeypatch):
+    async def main(world):
+        phone = await meet(world)
+        item = phone.write("kept")
+        seal = Batch.seal
+
+        def break_once(batch):
+            monkeypatch.setattr(Batch, "seal", seal)
+            raise MemoryError
+
+        monkeypatch.setattr(Batch, "seal", break_once)
+        attached = len(world.relay.attaches)
+        world.relay.deliver(item)
+        await world.relay.until(lambda: len(world.relay.attaches) > attached)
+        await world.attached()
+        await deliver(world, item)
+        assert [event.text for event in await world.events(1)] == ["kept"]
 
     story(main, tmp_path)
 

@@ -66,38 +66,51 @@ class Inbound:
             self._task = None
 
     async def _take(self, peer: Peer, items: list[Item]) -> None:
-        ids = [item.id for item in items if item.kind in _MESSAGES]
-        known = await self._context.inbound.known(ids) if ids else set()
         with ExitStack() as stack:
             numbers = {item.sender.id for item in items}
             lanes = {number: stack.enter_context(self._lanes.hold(number)) for number in numbers}
+            known = await self._known(items)
             while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
                 await self._lanes.loaded(cold[0])
+                known = await self._known(items)
             self._commit(peer, items, known, lanes)
+
+    async def _known(self, items: list[Item]) -> set[Key]:
+        """Return the messages among *items* that are stored; read again if one was committed while we read."""
+        ids = [item.id for item in items if item.kind in _MESSAGES]
+        if not ids:
+            return set()
+        while True:
+            running = self._under_way.keys() & {(item.sender.id, item.id) for item in items}
+            known = await self._context.inbound.known(ids)
+            if running <= self._under_way.keys():
+                return known
 
     def _commit(self, peer: Peer, items: list[Item], known: set[Key], lanes: dict[str, Lane]) -> None:
         batch = Batch(self._context, self._statuses)
         acks: list[int] = []
         keys: list[Key] = []
-        for item in items:
-            if item.kind in _MESSAGES:
+        try:
+            for item in items:
                 key = (item.sender.id, item.id)
-                if key in self._under_way:
+                if item.kind in _MESSAGES and key in self._under_way:
                     self._under_way[key].append((peer, item.seq))
                     continue
-                if key in known:
+                acks.append(item.seq)
+                if item.kind in _MESSAGES and key in known:
                     metrics.core_received.labels("known").inc()
-                else:
+                    continue
+                if item.kind in _MESSAGES:
                     self._under_way[key] = []
                     keys.append(key)
-                    batch.add(lanes[item.sender.id], item)
-            else:
                 batch.add(lanes[item.sender.id], item)
-            acks.append(item.seq)
+            batch.seal()
+        except Exception:
+            self._abandon(batch, keys, lanes)
+            raise
         if not batch.unit.ops:
             peer.notify(Ack(acks))
             return
-        batch.seal()
         for lane in batch.lanes:
             lane.units += 1
         done = partial(self._committed, batch, peer, acks, keys)
@@ -105,6 +118,14 @@ class Inbound:
             self._context.database.commit_then(batch.unit, done)
         except CorefastError as error:
             done(error)
+
+    def _abandon(self, batch: Batch, keys: list[Key], lanes: dict[str, Lane]) -> None:
+        """Forget a unit that could not be made: its messages come again, its sessions from the database."""
+        for key in keys:
+            del self._under_way[key]
+        batch.undo()
+        for lane in lanes.values():
+            self._lanes.spoil(lane)
 
     def _committed(self, batch: Batch, peer: Peer, acks: list[int], keys: list[Key], error: Exception | None) -> None:
         repeats = [repeat for key in keys for repeat in self._under_way.pop(key)]
