@@ -89,6 +89,7 @@ TABLE = {
     "busy": Row(503, 1016, "too much is waiting; repeat the request later"),
     "link": Row(503, 1011, "the core is away; repeat the request, best with an Idempotency-Key"),
     "call.timeout": Row(503, 1011, "the core did not answer in time; repeat the request, best with an Idempotency-Key"),
+    "account.stopped": Row(503, 1011, "this account takes no messages until its operator acts"),
     "attach.superseded": Row(503, 1011, "another copy of this account took over; the operator has to choose one"),
     "store": Row(503, 1023, "the database cannot take it now; repeat the request later"),
     "internal": Row(500, 1014, "the fault is ours; the log has it under this request id"),
@@ -115,7 +116,7 @@ def details_of(error: Exception) -> str:
     text = str(error)
     if row.status == 500 or not isinstance(error, CorefastError) or text in ("", error.code):
         return row.remedy
-    return text if row.status != 503 or row.v1_code == 1016 else row.remedy
+    return text if row.status != 503 or row.v1_code == 1016 or error.code == "account.stopped" else row.remedy
 
 
 def retry_after_s(error: Exception) -> int | None:

@@ -250,6 +250,12 @@ class Overloaded(BusyError):
     code = "overloaded"
 
 
+class AccountStopped(BusyError):
+    """The account takes no messages: superseded, refused by the relay, or about to end; the text says what helps."""
+
+    code = "account.stopped"
+
+
 # ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

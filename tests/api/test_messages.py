@@ -5,6 +5,7 @@ import hashlib
 import uvloop
 
 from corefast.errors import (
+    AccountStopped,
     CallerError,
     CallTimeout,
     IdempotencyMismatch,
@@ -150,6 +151,7 @@ REFUSALS = {
     "store.full": (StoreFull("disk /var/x is full"), 503, 1023, "Database error occurred"),
     "link.lost": (LinkLost("gone"), 503, 1011, "Service not ready"),
     "call.timeout": (CallTimeout("late"), 503, 1011, "Service not ready"),
+    "account.stopped": (AccountStopped("see --adopt-restored"), 503, 1011, "Service not ready"),
     "attach.superseded": (RemoteRefused("attach.superseded"), 503, 1011, "Service not ready"),
     "request": (CallerError("odd"), 500, 1014, "Internal error"),
     "internal": (RemoteRefused("internal"), 500, 1014, "Internal error"),
@@ -171,6 +173,22 @@ def test_an_error_of_the_core_is_told_in_the_words_of_the_original():
                 assert told == (status, code, title), name
                 assert ("retry-after" in reply.headers) == (status in (429, 503)), name
                 assert "secret" not in reply.details and "/var" not in reply.details, name
+
+    uvloop.run(main())
+
+
+def test_why_an_account_takes_no_messages_is_told_in_the_cores_words():
+    why = "another copy of this account is at the relay; see --adopt-restored"
+
+    def refuse(message):
+        raise AccountStopped(why, 60_000)
+
+    async def main():
+        core = FakeCore()
+        core.on[SendText] = refuse
+        async with front(core) as api:
+            reply = await api.send()
+            assert (reply.status, reply.details, reply.headers["retry-after"]) == (503, why, "60")
 
     uvloop.run(main())
 

@@ -119,7 +119,7 @@ def test_superseded_core_drops_its_sessions_and_refuses_to_send(tmp_path, how):
         assert event.peer == ""
         with pytest.raises(RemoteRefused) as refused:
             await world.send("x")
-        assert refused.value.code == "overloaded"
+        assert refused.value.code == "account.stopped"
         assert (await health(world)).gateway_status == "disconnected"
         own = world.core.context.own
         assert not own.one_time and not own.one_time_kem
@@ -182,6 +182,26 @@ def test_refused_registration_waits_for_the_operator_and_says_why(tmp_path, erro
             await world.send("x")
         assert error.code in str(refused.value)
         assert len(world.relay.registers) == 2
+
+    story(main, tmp_path)
+
+
+def test_a_taken_number_is_claimed_on_the_operators_word_and_only_once(tmp_path):
+    async def main(world):
+        folder = tmp_path / "other"
+        await world.stop()
+        world.relay.on_register = lambda register: None if register.replace else NumberTaken("taken")
+        await world.start(folder=folder)
+        heard = []
+        world.core.on_stopped = heard.append
+        async with asyncio.timeout(2):
+            while not heard:
+                await asyncio.sleep(0)
+        assert "--replace" in heard[0] and heard[0] == world.core.sender.refusal
+        await world.stop()
+        await world.start(folder=folder, replace=True)
+        await world.attached()
+        assert world.relay.registers[-1].replace
 
     story(main, tmp_path)
 

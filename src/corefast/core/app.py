@@ -80,6 +80,8 @@ class Core:
         self.keys = ApiKeys(context, keys)
         self._relay_url = parse_relay_url(config.relay)
         self._server: Server | None = None
+        self.on_stopped: Callable[[str], None] = lambda refusal: None
+        """Called with the reason when the account takes no more messages and only the operator can help."""
         self._duty: asyncio.Task[None] | None = None
         self._make_parts()
         self._connect_parts()
@@ -114,7 +116,8 @@ class Core:
         claims = Claims(context, self._account.id_key)
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims)
         self.stock = Stock(context)
-        claim = Claim(self._config.code, self._config.pin, self._config.shards, self._config.adopt_restored)
+        given = self._config
+        claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
         self.place = Place(context, self._account, claim, self.stock)
         self.duties = Duties(context, self.feed, self.schedule, self.stock)
 
@@ -199,11 +202,15 @@ class Core:
         self.outbox.clear()
         for lane in self.lanes.all():
             self.lanes.spoil(lane)
-        self._stop_relay("another copy of this account is at the relay; see --adopt-restored")
+        self._stop_relay(
+            "another copy of this account, or another owner of its number, is at the relay; "
+            "--adopt-restored lets this one go on in its place (with --replace for another owner)"
+        )
 
     def _stop_relay(self, reason: str) -> None:
         """Refuse sends and leave the relay alone until the operator starts the core again."""
         self.sender.refusal = reason
+        self.on_stopped(reason)
         self._closing = asyncio.get_running_loop().create_task(self.relay.close())
 
 
@@ -243,7 +250,9 @@ async def main(config: CoreConfig, stop: asyncio.Event) -> None:
             port = await core.listen(host, port)
             shown = f"[{host}]" if ":" in host else host
             _calm_collector()
-            announce(ready="core", listen=f"{shown}:{port}", number=core.context.number)
+            refusal = core.sender.refusal
+            announce(ready="core", listen=f"{shown}:{port}", number=core.context.number, refusal=refusal)
+            core.on_stopped = lambda refusal: announce(event="stopped", refusal=refusal)
             await stop.wait()
         finally:
             await core.close()

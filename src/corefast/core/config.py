@@ -24,6 +24,7 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     adopt_restored: Annotated[
         bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")
     ] = False
+    replace: Annotated[bool, Meta(description="take the number over from whoever has it at the relay")] = False
     master_key_file: Annotated[str, Meta(description="the master key (default: master.key in the data folder)")] = ""
     database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
     database_password: Annotated[str, Meta(description="the database user's password")] = ""

@@ -34,8 +34,14 @@ log = get_logger()
 
 _TOKEN_BYTES = 16
 _LOSSES = (AttachSuperseded.code, NumberTaken.code)
-_FOR_THE_OPERATOR = (CodeRequired.code, CodeWrong.code, PinRequired.code, PinWrong.code, NumberTaken.code)
-"""Refusals that no repeat changes; one would only use up the tries of a code or pin."""
+_REMEDIES = {
+    CodeRequired.code: "the relay asks for a code; corefast relay issue-code NUMBER prints one, --code passes it on",
+    CodeWrong.code: "the code is wrong, used up or too old; corefast relay issue-code NUMBER prints a new one",
+    PinRequired.code: "the number is protected by a pin; --pin passes it on",
+    PinWrong.code: "the pin is wrong; --pin passes on another",
+    NumberTaken.code: "the number has another owner; --replace takes it over and cuts the other off",
+}
+"""Refusals that no repeat changes (one would only use up the tries of a code or pin), and what the operator can do."""
 
 
 class Standing(Enum):
@@ -54,6 +60,7 @@ class Claim(msgspec.Struct, frozen=True):
     pin: str = ""
     shards: int = 1
     adopt: bool = False
+    replace: bool = False
 
 
 class Place:
@@ -65,6 +72,7 @@ class Place:
         self._claim = claim
         self._stock = stock
         self._adopt = claim.adopt
+        self._may_replace = claim.replace
         self._upload: StockChange | None = None
         """The prekeys of a registration that did not succeed yet."""
         self._peer: Peer | None = None
@@ -129,9 +137,11 @@ class Place:
             change.upload,
             claim.code,
             claim.pin,
+            replace=self._may_replace,
             shards=claim.shards,
         )
         await peer.call(register)
+        self._may_replace = False
         unit = Unit()
         self._account.token = self._account.next_token = b""
         self._context.keys.save_tokens(unit, b"", b"")
@@ -157,13 +167,13 @@ class Place:
         return attached
 
     async def _refused(self, error: RemoteRefused) -> None:
-        self.refusal = f"the relay refuses this account ({error.code}): {error}"
+        self.refusal = f"the relay refuses this account ({error.code}): {_REMEDIES.get(error.code, error)}"
         if error.code in _LOSSES and self._account.phase != PHASE_NEW:
             # A task of its own: it ends the link, and with it the task that we are in.
             await asyncio.shield(self._spawn(self.supersede(error.code)))
             return
         log.error("the relay refuses this account", code=error.code)
-        if error.code in _FOR_THE_OPERATOR:
+        if error.code in _REMEDIES:
             self.on_refused()
 
     # ── what comes over the link ───────────────────────────────────────────────────────────────────────────────────

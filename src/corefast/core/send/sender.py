@@ -19,6 +19,7 @@ from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.preparer import Preparer
 from corefast.endpoint.fanout import fan_out
 from corefast.errors import (
+    AccountStopped,
     CorefastError,
     MessageTooLong,
     Overloaded,
@@ -81,7 +82,7 @@ class Sender:
     def _check(self, message: SendText) -> str:
         """Return the recipient's number; raise what the sender has to change."""
         if self.refusal:
-            raise Overloaded(self.refusal, retry_after_ms=60_000)
+            raise AccountStopped(self.refusal, retry_after_ms=60_000)
         if message.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
         if not message.body:
