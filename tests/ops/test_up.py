@@ -19,7 +19,9 @@ class FakeScreen:
         pass
 
 
-def run(monkeypatch, folder: Path, **options) -> tuple[list[str], dict[str, tuple[list[str], dict[str, str]]], dict]:
+def run(
+    monkeypatch, folder: Path, refusal: str = "", **options
+) -> tuple[list[str], dict[str, tuple[list[str], dict[str, str]]], dict]:
     """Run an `up` whose children only say that they are ready; return its lines, its children, and up.json."""
     screen, children = FakeScreen(), {}
     published: dict = {}
@@ -27,9 +29,13 @@ def run(monkeypatch, folder: Path, **options) -> tuple[list[str], dict[str, tupl
     class FakeChild:
         def __init__(self, name, command, logs, environ, on_fact) -> None:
             children[name] = (command, dict(environ))
+            self.name = name
 
         async def ready(self):
-            return {"url": "corefast://chat.example:7/#KEY"}
+            return {"url": "corefast://chat.example:7/#KEY", "refusal": refusal}
+
+        def later(self, environ) -> None:
+            children[f"{self.name} later"] = ([], dict(environ))
 
         async def keep(self, on_restart) -> None:
             await asyncio.Event().wait()
@@ -98,6 +104,21 @@ def test_phones_hear_of_the_public_address_and_our_own_programs_stay_on_loopback
     assert relay[relay.index("--public") + 1] == "chat.example:7"
     assert core[core.index("--relay") + 1] == "corefast://127.0.0.1:9091/#KEY"
     assert published["relay"] == "corefast://chat.example:7/#KEY"
+
+
+def test_a_restored_folder_is_adopted_by_the_first_life_of_the_core_alone(tmp_path: Path, monkeypatch):
+    _, children, _ = run(monkeypatch, tmp_path, adopt_restored=True, replace=True, pin="1234")
+    environ = children["core"][1]
+    assert environ["COREFAST_ADOPT_RESTORED"] == environ["COREFAST_REPLACE"] == "true"
+    assert environ["COREFAST_PIN"] == "1234" and "1234" not in children["core"][0]
+    later = children["core later"][1]
+    assert later == {"COREFAST_ADOPT_RESTORED": "false", "COREFAST_REPLACE": "false"}
+
+
+def test_why_the_core_takes_no_messages_stands_below_the_banner(tmp_path: Path, monkeypatch):
+    lines, _, _ = run(monkeypatch, tmp_path, refusal="the number has another owner; --replace takes it over")
+    assert lines[-2].startswith("try ")
+    assert lines[-1] == "corefast: messages are not taken: the number has another owner; --replace takes it over"
 
 
 def test_no_argument_shows_the_webhook(tmp_path: Path, monkeypatch):

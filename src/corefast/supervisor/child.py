@@ -106,6 +106,10 @@ class Child:
         """Wait for the ready line of its first life and return it."""
         return await asyncio.shield(self._ready)
 
+    def later(self, environ: Mapping[str, str]) -> None:
+        """Have the lives after this one start with *environ* besides."""
+        self._environ = {**self._environ, **environ}
+
     async def keep(self, on_restart: Callable[[str], None]) -> None:
         """Keep it alive until `stop`; raise `ChildFailed` when that is no use."""
         try:

@@ -35,6 +35,11 @@ class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
     relay_public: Annotated[str, Meta(description="HOST:PORT that phones reach the relay by, where it is another")] = ""
     number: Annotated[str, Meta(description="the business's number; kept from the first run on")] = ""
     webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
+    adopt_restored: Annotated[
+        bool, Meta(description="go on from a restored folder: new sessions, and the original is cut off")
+    ] = False
+    replace: Annotated[bool, Meta(description="take the number over from whoever has it at the relay")] = False
+    pin: Annotated[str, Meta(description="the number's pin, where it has one and is taken over")] = ""
     demo: Annotated[bool, Meta(description="add a phone that echoes and, without --webhook, a receiver")] = False
     log_level: Annotated[str, Meta(description="of the programs: debug, info, warning or error")] = "info"
 
@@ -48,6 +53,8 @@ class Up:
         self._children: dict[str, Child] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None]
+        self._is_started = False
+        self._refusal = ""
         self.exit_code = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -93,10 +100,7 @@ class Up:
         self._screen.show(f"corefast {__version__}: starting relay, core, api and webhooks …")
 
         relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
-        environ = await self._admission(memory.number)
-        if self._config.webhook:  # not an argument: the URL may hold a secret, and arguments are for all to see
-            environ["COREFAST_WEBHOOK"] = self._config.webhook
-        await self._keep("core", self._core_command(memory, self._own_url(memory, relay)), environ=environ).ready()
+        await self._start_core(memory, self._own_url(memory, relay))
         core = f"{HOST}:{memory.core_port}"
         front = [self._keep(name, command) for name, command in self._front_commands(core)]
         demo = await self._start_demo(core, self._own_url(memory, relay))
@@ -107,6 +111,23 @@ class Up:
         api = f"http://{HOST}:{config.port}"
         folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
         self._show_banner(api, key, relay)
+        self._is_started = True
+        self._show_refusal()
+
+    async def _start_core(self, memory: Memory, relay: str) -> None:
+        config = self._config
+        environ = await self._admission(memory.number)
+        # Not as arguments: they are for all to see, and the URL may hold a secret.
+        given = {"COREFAST_WEBHOOK": config.webhook, "COREFAST_PIN": config.pin}
+        environ |= {variable: value for variable, value in given.items() if value}
+        # What the operator says about this start does not hold for one after a crash.
+        once = {
+            "COREFAST_ADOPT_RESTORED": str(config.adopt_restored).lower(),
+            "COREFAST_REPLACE": str(config.replace).lower(),
+        }
+        core = self._keep("core", self._core_command(memory, relay), self._on_core, environ | once)
+        self._on_core(await core.ready())
+        core.later(dict.fromkeys(once, "false"))
 
     def _relay_command(self, memory: Memory) -> list[str]:
         listen = f"{self._config.host}:{memory.relay_port}"
@@ -204,6 +225,17 @@ class Up:
         self._screen.show(f"key      {shown}")
         self._screen.show(f"data     {self._config.data}{hint}")
         self._screen.show(f"try      curl -H {header} -d '{body}' {api}/api/v7/chat")
+
+    def _on_core(self, facts: Facts) -> None:
+        if refusal := facts.get("refusal"):
+            self._refusal = str(refusal)
+            if self._is_started:
+                self._show_refusal()
+
+    def _show_refusal(self) -> None:
+        if self._refusal:
+            self._screen.show(f"corefast: messages are not taken: {self._refusal}")
+        self._refusal = ""
 
     def _on_phone(self, facts: Facts) -> None:
         if line := phone_line(DEMO_NUMBER, facts):
