@@ -47,7 +47,7 @@ types: setup ## mypy, and each .pyi against its module
 	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(STUBBED)
 
 test: setup setup-mysql ## every test; a skip is a failure
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 peers: setup ## round trips with other people's implementations, from npm and Debian
 	@if [ ! -e /usr/include/signal/session_cipher.h ] && [ "$$(id -u)" = 0 ]; then \
