@@ -1,12 +1,15 @@
 """Opening a database: its settings, its file modes, its schema."""
 
+import gc
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
 from corefast.errors import SchemaTooNew, SetupError
+from corefast.store.commit import Connection
 from corefast.store.database import Statement, Unit
 from corefast.store.migrate import Migration, load_migrations
 from corefast.store.sqlite import open_sqlite
@@ -97,6 +100,26 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"not a database at all, just a text of more than a hundred bytes" * 20)
     with pytest.raises(SetupError, match="file is not a database"):
         uvloop.run(open_sqlite(path, [NOTES]))
+
+
+def test_a_connection_that_dies_in_a_cycle_closes_without_a_complaint(path: Path) -> None:
+    complaints: list[object] = []
+
+    class Holder:
+        pass
+
+    path.touch()
+    connection = Connection(str(path), 0)  # before the holder, so that the collector comes to it first
+    connection.fetch("SELECT 1")
+    holder: Any = Holder()
+    holder.me, holder.connection = holder, connection
+    before, sys.unraisablehook = sys.unraisablehook, complaints.append
+    try:
+        del holder, connection
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    assert not complaints
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

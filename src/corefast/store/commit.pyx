@@ -5,6 +5,8 @@ are kept. The connection's own thread then begins, binds, steps, checks and comm
 Python object at all. Knows no loop and no future.
 """
 
+from cython cimport no_gc_clear
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EDQUOT, EFBIG, EINTR, ENOSPC, errno
@@ -201,6 +203,7 @@ cdef class Batch:
         ]
 
 
+@no_gc_clear  # closing walks the statements: they must be there still when a connection dies in a cycle
 cdef class Connection:
     """One SQLite connection, used by one thread at a time.
 
