@@ -5,8 +5,8 @@ import asyncio
 import uvloop
 
 from api.webhooks.bodies import encode_body
-from corefast.errors import CursorInvalid
-from corefast.wire.gateway import Event, EventKind, Events, ReadEvents
+from corefast.errors import CursorInvalid, TokenInvalid
+from corefast.wire.gateway import CheckKey, Event, EventKind, Events, ReadEvents
 
 from ..support.fake_core import FakeCore
 from .front import front
@@ -64,6 +64,32 @@ def test_a_poll_is_answered_when_something_happens():
             assert not poll.done()
             happened.set()
             assert len((await poll).json["events"]) == 1
+
+    uvloop.run(main())
+
+
+def test_a_poll_tells_nothing_once_its_key_is_revoked(monkeypatch):
+    monkeypatch.setattr("api.auth.KEY_CACHE_MS", 0)
+
+    async def main():
+        core, happened = FakeCore(), asyncio.Event()
+
+        async def wait(message):
+            await happened.wait()
+            return Events([EVENT], "cursor2", "cursor0")
+
+        def refuse(message):
+            raise TokenInvalid("revoked")
+
+        core.on[ReadEvents] = wait
+        async with front(core) as api:
+            poll = asyncio.ensure_future(api.ask("GET", "/v1/events?wait=60"))
+            while not any(isinstance(call, ReadEvents) for call in core.calls):
+                await asyncio.sleep(0)
+            core.on[CheckKey] = refuse
+            happened.set()
+            reply = await poll
+            assert reply.status == 401 and b"hi" not in reply.body
 
     uvloop.run(main())
 

@@ -46,7 +46,10 @@ class EventFeed:
         )
         if wanted.wait_ms == 0:
             return _tell(await self._core.call(wanted, Events))
-        return _tell(await self._poll(request, wanted))
+        events = await self._poll(request, wanted)
+        if events.events:
+            await self._keys.require(request, Scope.READ)  # it may have been revoked meanwhile
+        return _tell(events)
 
     async def _poll(self, request: Request, wanted: ReadEvents) -> Events:
         """Return the core's answer, or nothing new when the front drains first; the call may outlive the client."""
