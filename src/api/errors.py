@@ -75,6 +75,7 @@ TABLE = {
     "recipient.type": Row(400, 1002, 'use "recipient_type": "individual"'),
     "recipient.is_sender": Row(400, 1021, "the recipient is this business's own number"),
     "message.unknown": Row(404, 1006, "no message has this id"),
+    "message.damaged": Row(500, 1023, "this message is damaged in the database; no repeat helps, only a backup"),
     "cursor.invalid": Row(
         400, 1009, "use a cursor that an earlier answer gave, or none to begin with the oldest event"
     ),

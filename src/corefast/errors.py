@@ -320,6 +320,12 @@ class MessageUnknown(CallerError):
     code = "message.unknown"
 
 
+class MessageDamaged(CorefastError):
+    """A stored message does not open."""
+
+    code = "message.damaged"
+
+
 class IdempotencyRunning(CallerError):
     code = "idempotency.running"
 

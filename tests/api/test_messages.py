@@ -149,6 +149,7 @@ REFUSALS = {
     "overloaded": (Overloaded("full", 2_500), 503, 1016, "System overloaded"),
     "rate.limited": (RateLimited("slower", 7_000), 429, 1015, "Too many requests"),
     "store.full": (StoreFull("disk /var/x is full"), 503, 1023, "Database error occurred"),
+    "message.damaged": (RemoteRefused("message.damaged"), 500, 1023, "Database error occurred"),
     "link.lost": (LinkLost("gone"), 503, 1011, "Service not ready"),
     "call.timeout": (CallTimeout("late"), 503, 1011, "Service not ready"),
     "account.stopped": (AccountStopped("see --adopt-restored"), 503, 1011, "Service not ready"),

@@ -440,6 +440,18 @@ def test_damaged_body_that_waits_is_reported_as_failed_and_the_next_is_sent(tmp_
     story(main, tmp_path)
 
 
+def test_damaged_message_that_is_asked_for_is_a_typed_error(tmp_path):
+    async def main(world):
+        accepted = await world.send("x")
+        await world.statuses(2)
+        await spoil(world, "message", "sealed")
+        with pytest.raises(RemoteRefused) as refused:
+            await world.view(accepted.id)
+        assert refused.value.code == "message.damaged"
+
+    story(main, tmp_path)
+
+
 def test_damaged_post_is_encrypted_anew(tmp_path):
     async def main(world):
         world.relay.decide = lambda post: None

@@ -14,7 +14,16 @@ from corefast.core.ids import parse_inbound, parse_outbound
 from corefast.core.message import inbound_view, outbound_view
 from corefast.core.send.lane import Lanes
 from corefast.core.send.sender import Sender
-from corefast.errors import CorefastError, MessageUnknown, ParameterInvalid, ScopeMissing, TokenInvalid
+from corefast.errors import (
+    CorefastError,
+    MessageDamaged,
+    MessageUnknown,
+    ParameterInvalid,
+    ScopeMissing,
+    SealBroken,
+    TokenInvalid,
+)
+from corefast.logs import get_logger
 from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
@@ -43,6 +52,8 @@ from corefast.wire.gateway import (
     SetWebhook,
     Webhook,
 )
+
+log = get_logger()
 
 FRONT, EMITTER = "front", "webhooks"
 
@@ -94,9 +105,16 @@ class Gateway:
         return Dispatcher(table, on_lost=lambda peer, error: self._schedule.release(peer))
 
     async def get_message(self, peer: Peer, request: GetMessage) -> MessageView:
-        context = self._context
-        if request.account != context.number:
+        if request.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
+        try:
+            return await self._load_message(request)
+        except SealBroken as error:
+            log.error("a stored message is damaged", code=error.code)
+            raise MessageDamaged("the stored message is damaged") from None
+
+    async def _load_message(self, request: GetMessage) -> MessageView:
+        context = self._context
         if (outbound := parse_outbound(request.id)) is not None and (row := context.ids.row_of(outbound)) is not None:
             if (message := await context.messages.load(row)) is not None:
                 return outbound_view(message, request.id, self._feed)
