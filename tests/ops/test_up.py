@@ -126,3 +126,12 @@ def test_no_argument_shows_the_webhook(tmp_path: Path, monkeypatch):
     _, children, _ = run(monkeypatch, tmp_path, webhook=url)
     assert children["core"][1]["COREFAST_WEBHOOK"] == url
     assert not any("shop.example" in word for command, _ in children.values() for word in command)
+
+
+def test_the_front_waits_for_the_core_only_until_its_secrets_are_made(tmp_path: Path, monkeypatch):
+    _, children, _ = run(monkeypatch, tmp_path)
+    assert list(children).index("core") < list(children).index("api")
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "webhooks.secret").touch()
+    _, children, _ = run(monkeypatch, tmp_path)
+    assert list(children).index("api") < list(children).index("core")

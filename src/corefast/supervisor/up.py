@@ -100,9 +100,12 @@ class Up:
         self._screen.show(f"corefast {__version__}: starting relay, core, api and webhooks …")
 
         relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
-        await self._start_core(memory, self._own_url(memory, relay))
         core = f"{HOST}:{memory.core_port}"
-        front = [self._keep(name, command) for name, command in self._front_commands(core)]
+        front: list[Child] = []
+        if (folder / "core" / "webhooks.secret").exists():  # later runs: the core need not make it first
+            front = self._start_front(core)
+        await self._start_core(memory, self._own_url(memory, relay))
+        front = front or self._start_front(core)
         demo = await self._start_demo(core, self._own_url(memory, relay))
         await self._install_key(core)
         for child in front + demo:
@@ -140,6 +143,9 @@ class Up:
         listen = f"{HOST}:{memory.core_port}"
         command = ["corefast.core", "--data-dir", str(self._folder / "core"), "--listen", listen, "--relay", relay]
         return [*command, "--number", memory.number]
+
+    def _start_front(self, core: str) -> list[Child]:
+        return [self._keep(name, command) for name, command in self._front_commands(core)]
 
     def _front_commands(self, core: str) -> list[tuple[str, list[str]]]:
         listen = f"{self._config.host}:{self._config.port}"
