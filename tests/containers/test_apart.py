@@ -45,7 +45,10 @@ async def each_holds_only_its_own(stack: Stack) -> None:
     for owner, other in (("relay", "core"), ("core", "relay")):
         password = (await stack.run_in(owner, "cat", "/data/database.password")).strip()
         login = ("env", f"MYSQL_PWD={password}", "mariadb", "--host=127.0.0.1", f"--user=corefast_{owner}")
-        assert "corefast_" + owner in await stack.run_in("database", *login, "-e", "SHOW DATABASES")
+        tables = (await stack.run_in("database", *login, "-N", "-e", "SHOW TABLES", f"corefast_{owner}")).split()
+        assert "schema_version" in tables and len(tables) > 5
+        assert "sqlite" not in await stack.run_in(owner, "ls", "/data")
+        await stack.run_in(owner, "corefast", "migrate", owner, "--check")
         try:
             await stack.run_in("database", *login, "-e", f"USE corefast_{other}")
             raise AssertionError(f"{owner} sees the database of {other}")
