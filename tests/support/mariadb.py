@@ -46,10 +46,7 @@ class MariaDB:
         subprocess.run([*command, "--auth-root-authentication-method=normal", *self._user()], check=True, stdout=-3)
         self.start()
         password = PASSWORD.replace("'", "''")
-        self.sql(
-            f"CREATE USER corefast@'%' IDENTIFIED BY '{password}';"
-            "GRANT ALL ON `corefast%`.* TO corefast@'%';"
-        )
+        self.sql(f"CREATE USER corefast@'%' IDENTIFIED BY '{password}';GRANT ALL ON `corefast%`.* TO corefast@'%';")
 
     def _user(self) -> list[str]:
         return ["--user=root"] if os.geteuid() == 0 else []
