@@ -112,5 +112,5 @@ class Directory:
         if row is not None:
             peer.identity = row.identity
             peer.devices_version = row.devices_version
-            peer.devices = {device: Correspondent.restore(snapshot) for device, snapshot in row.snapshots.items()}
+            peer.devices = row.devices
         return peer

@@ -27,6 +27,7 @@ from corefast.errors import (
     IdentityChanged,
     Overloaded,
     RemoteRefused,
+    SealBroken,
     StoreError,
 )
 from corefast.limits import MAX_UNANSWERED_POSTS
@@ -165,21 +166,25 @@ class Sending:
         while lane.waiting or lane.returned:
             await self._wait_for_room()
             lane.take_back()
+            damaged = [row for row in lane.waiting if not row.content]
+            if damaged:
+                await self._fail(lane, damaged, SealBroken("a stored message is damaged"))
+                continue
             try:
                 await self._advance(number, lane)
             except RemoteRefused as error:
                 if error.code in _FINAL_CODES:
-                    await self._fail_lane(lane, error)
+                    await self._fail(lane, list(lane.waiting), error)
                 else:
                     await asyncio.sleep(max(error.retry_after_ms, RETRY_MS) / 1_000)
             except (BundleInvalid, IdentityChanged) as error:
-                await self._fail_lane(lane, error)
+                await self._fail(lane, list(lane.waiting), error)
             except (BusyError, StoreError) as error:
                 log.warning("lane.waits", code=error.code)
                 await asyncio.sleep(RETRY_MS / 1_000)
             except Exception as error:
                 log.exception("lane.crashed")
-                await self._fail_lane(lane, error)
+                await self._fail(lane, list(lane.waiting), error)
         del self._lanes[number]
 
     async def _advance(self, number: str, lane: Lane) -> None:
@@ -239,9 +244,8 @@ class Sending:
                 correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
         peer.set_devices(bundle.devices_version)
 
-    async def _fail_lane(self, lane: Lane, error: Exception) -> None:
-        """Fail all that waits in *lane*."""
-        rows = list(lane.waiting)
+    async def _fail(self, lane: Lane, rows: list[OutboxRow], error: Exception) -> None:
+        """Fail *rows*, which wait in *lane*."""
         unit = Unit()
         progress = Progress(self._profile.outbox, unit)
         code = error.code if isinstance(error, CorefastError) else CorefastError.code
@@ -252,8 +256,8 @@ class Sending:
         except (BusyError, StoreError):
             await asyncio.sleep(RETRY_MS / 1_000)
             return
-        for _ in rows:
-            lane.waiting.popleft()
+        failed = {row.id for row in rows}
+        lane.waiting = deque(row for row in lane.waiting if row.id not in failed)
         self._count -= len(rows)
         self._report(progress.events(returned))
 

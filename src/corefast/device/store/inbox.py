@@ -5,9 +5,14 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+import structlog
+
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
 from corefast.limits import MESSAGE_TTL_MS
 from corefast.store.database import Database, Row, Statement, Unit
+
+log = structlog.get_logger()
 
 _CHUNK = 64
 _MARKS = ", ".join("?" * _CHUNK)
@@ -69,7 +74,10 @@ class InboxStore:
         unit.add(_PUT, *facts, sealed, rows=1)
 
     async def waiting(self, after_seq: int, limit: int) -> list[InboxRow]:
-        """Return the first *limit* rows behind *after_seq* that were not shown, in order of arrival."""
+        """Return the first *limit* rows behind *after_seq* that were not shown, in order of arrival.
+
+        A damaged one is unreadable, with the code of that error.
+        """
         rows = await self._database.fetch(_WAITING, after_seq, limit)
         return [self._open(row) for row in rows]
 
@@ -98,5 +106,9 @@ class InboxStore:
 
     def _open(self, row: Row) -> InboxRow:
         seq, sender, device, message_id, what, at_ms, received_ms, sealed = row
-        content = self._vault.open("inbox", message_id + sender.encode(), sealed)
+        try:
+            content = self._vault.open("inbox", message_id + sender.encode(), sealed)
+        except SealBroken as error:
+            log.error("inbox.damaged", code=error.code)
+            what, content = What.UNREADABLE, error.code.encode()
         return InboxRow(seq, sender, device, message_id, What(what), at_ms, received_ms, content)

@@ -2,9 +2,14 @@
 
 from typing import NamedTuple
 
+import structlog
+
 from corefast.endpoint.stock import KeyKind, KeyRecord, OwnKeys, StockChange
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken, SetupError, SnapshotInvalid
 from corefast.store.database import Database, Statement, Unit
+
+log = structlog.get_logger()
 
 _LOAD_ACCOUNT = Statement("SELECT number, registered_ms, link_key, own_keys FROM account")
 _LOAD_PREKEYS = Statement("SELECT kind, id, made_ms, private FROM prekey ORDER BY made_ms, id")
@@ -32,14 +37,22 @@ class KeyStore:
         self._vault = vault
 
     async def load(self) -> Account | None:
-        """Return the account with all private keys; None in a new home."""
+        """Return the account with all private keys; None in a new home.
+
+        Damaged prekeys are left out; a damaged account cannot go on and is a `SetupError`.
+        """
         rows = await self._database.fetch(_LOAD_ACCOUNT)
         if not rows:
             return None
         number, registered_ms, link_key, own_keys = rows[0]
-        records = [self._open_record(*row) for row in await self._database.fetch(_LOAD_PREKEYS)]
-        own = OwnKeys.restore(self._vault.open("account", b"own_keys", own_keys), records)
-        return Account(number, registered_ms, self._vault.open("account", b"link_key", link_key), own)
+        records = await self._load_prekeys()
+        try:
+            own = OwnKeys.restore(self._vault.open("account", b"own_keys", own_keys), records)
+            return Account(number, registered_ms, self._vault.open("account", b"link_key", link_key), own)
+        except (SealBroken, SnapshotInvalid) as error:
+            raise SetupError(
+                f"the phone's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
+            ) from None
 
     def create(self, unit: Unit, number: str, link_key: bytes, own: OwnKeys) -> None:
         sealed_keys = self._vault.seal("account", b"own_keys", own.encode_account())
@@ -61,9 +74,18 @@ class KeyStore:
     def save_registered(self, unit: Unit, at_ms: int) -> None:
         unit.add(_SAVE_REGISTERED, at_ms, rows=1)
 
-    def _open_record(self, kind: int, key_id: int, made_ms: int, sealed: bytes) -> KeyRecord:
-        private = self._vault.open("prekey", _prekey_row(kind, key_id), sealed)
-        return KeyRecord(KeyKind(kind), key_id, made_ms, private)
+    async def _load_prekeys(self) -> list[KeyRecord]:
+        records, damaged = [], 0
+        for kind, key_id, made_ms, sealed in await self._database.fetch(_LOAD_PREKEYS):
+            try:
+                private = self._vault.open("prekey", _prekey_row(kind, key_id), sealed)
+            except (SealBroken, OverflowError, ValueError):
+                damaged += 1
+            else:
+                records.append(KeyRecord(KeyKind(kind), key_id, made_ms, private))
+        if damaged:
+            log.error("prekeys.damaged", code=SealBroken.code, count=damaged)
+        return records
 
 
 def _prekey_row(kind: int, key_id: int) -> bytes:

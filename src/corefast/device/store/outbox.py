@@ -4,11 +4,15 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from corefast.device.store.inbox import What
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken
 from corefast.store.database import Database, Row, Statement, Unit
 from corefast.wire.messages import Part
+
+log = structlog.get_logger()
 
 _ACCEPT = Statement(
     "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, ?, 0, ?, ?) RETURNING seq"
@@ -53,7 +57,10 @@ class State(IntEnum):
 
 
 class OutboxRow(NamedTuple):
-    """One message that the relay does not have yet; `content` is in clear here and sealed in the table."""
+    """One message that the relay does not have yet.
+
+    `content` is in clear here and sealed in the table; empty where that was damaged.
+    """
 
     seq: int
     id: bytes
@@ -118,6 +125,13 @@ class OutboxStore:
 
     def _open(self, row: Row) -> OutboxRow:
         seq, message_id, recipient, what, state, at_ms, devices_version, sealed, parts = row
-        content = self._vault.open("outbox", message_id, sealed)
-        encrypted = _decode_parts(parts) if state == State.ENCRYPTED else None
+        content, encrypted = b"", None
+        try:
+            content = self._vault.open("outbox", message_id, sealed)
+        except SealBroken as error:
+            log.error("outbox.damaged", code=error.code)
+        try:
+            encrypted = _decode_parts(parts) if state == State.ENCRYPTED else None
+        except msgspec.DecodeError:
+            log.error("ciphertext.damaged", code=SealBroken.code)
         return OutboxRow(seq, message_id, recipient, What(what), at_ms, content, devices_version, encrypted)

@@ -2,8 +2,14 @@
 
 from typing import NamedTuple
 
+import structlog
+
+from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.vault import Vault
+from corefast.errors import SealBroken, SnapshotInvalid
 from corefast.store.database import Database, Statement, Unit
+
+log = structlog.get_logger()
 
 _LOAD_PEER = Statement("SELECT devices_version, identity FROM peer WHERE number = ?")
 _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
@@ -19,11 +25,11 @@ _DELETE_SESSION = Statement("DELETE FROM session WHERE number = ? AND device = ?
 
 
 class PeerRow(NamedTuple):
-    """What is stored of a peer; `snapshots` by device."""
+    """What is stored of a peer. *identity* is None where it was damaged."""
 
     devices_version: int
-    identity: bytes
-    snapshots: dict[int, bytes]
+    identity: bytes | None
+    devices: dict[int, Correspondent]
 
 
 class PeerStore:
@@ -34,15 +40,29 @@ class PeerStore:
         self._vault = vault
 
     async def load(self, number: str) -> PeerRow | None:
+        """Return the peer with all sessions.
+
+        A damaged session or identity is left out, and `devices_version` 0 then asks for a bundle and new ones.
+        """
         rows = await self._database.fetch(_LOAD_PEER, number)
         if not rows:
             return None
-        devices_version, identity = rows[0]
-        snapshots = {
-            device: self._vault.open("session", _session_row(number, device), sealed)
-            for device, sealed in await self._database.fetch(_LOAD_SESSIONS, number)
-        }
-        return PeerRow(devices_version, self._vault.open("peer", number.encode(), identity), snapshots)
+        devices_version, sealed = rows[0]
+        identity: bytes | None = None
+        try:
+            identity = self._vault.open("peer", number.encode(), sealed)
+        except SealBroken as error:
+            log.error("identity.damaged", code=error.code)
+            devices_version = 0
+        devices = {}
+        for device, snapshot in await self._database.fetch(_LOAD_SESSIONS, number):
+            try:
+                opened = self._vault.open("session", _session_row(number, device), snapshot)
+                devices[device] = Correspondent.restore(opened)
+            except (SealBroken, SnapshotInvalid) as error:
+                log.error("session.damaged", code=error.code)
+                devices_version = 0
+        return PeerRow(devices_version, identity, devices)
 
     def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes) -> None:
         unit.add(_SAVE_PEER, number, devices_version, self._vault.seal("peer", number.encode(), identity), rows=1)
