@@ -24,8 +24,9 @@ from corefast.link.secure import initiator_ik
 from corefast.net.client import RelayUrl, connect, parse_relay_url
 from corefast.net.transport import Peer
 from corefast.protocol.session import Session, initiate
+from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
-from corefast.wire.content import Content, Text, encode_content
+from corefast.wire.content import Content, encode_content
 from corefast.wire.messages import (
     Ack,
     Attach,

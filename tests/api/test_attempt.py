@@ -15,13 +15,14 @@ from api.webhooks.attempt import Attempts
 from api.webhooks.bodies import encode_body
 from api.webhooks.guard import Guard, UrlRefused, may_call
 from corefast.limits import MAX_WEBHOOK_ANSWER_BYTES
+from corefast.wire.body import Text
 from corefast.wire.gateway import Delivery, Event, EventKind, Outcome, Webhook
 
 from .receiver import Receiver, answer, receiver, tls_receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EVENT = Event(
-    "evt_1", 0, 7, EventKind.MESSAGE, 1_900_000_000_000, peer="49123123456", message_id="ABGGx", text="h\u00e9"
+    "evt_1", 0, 7, EventKind.MESSAGE, 1_900_000_000_000, peer="49123123456", message_id="ABGGx", body=Text("h\u00e9")
 )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from api.webhooks.bodies import encode_body
+from corefast.wire.body import Text
 from corefast.wire.gateway import Event, EventKind, Failure
 
 PEER = "49123123456"
@@ -14,12 +15,12 @@ def event(kind: EventKind, **more: object) -> Event:
 
 BODIES = {
     "a message": (
-        event(EventKind.MESSAGE, message_id="ABGGx", text="h\u00e9 \u2028", name="Ada"),
+        event(EventKind.MESSAGE, message_id="ABGGx", body=Text("h\u00e9 \u2028"), name="Ada"),
         '{"contacts":[{"profile":{"name":"Ada"},"wa_id":"49123123456"}],"messages":[{"from":"49123123456",'
         '"id":"ABGGx","text":{"body":"h\u00e9 \u2028"},"timestamp":"1900000005","type":"text"}]}',
     ),
     "a reply without a name": (
-        event(EventKind.MESSAGE, message_id="ABGGx", text="hi", reply_to="gBGGy"),
+        event(EventKind.MESSAGE, message_id="ABGGx", body=Text("hi"), reply_to="gBGGy"),
         '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"context":{"id":"gBGGy"},'
         '"from":"49123123456","id":"ABGGx","text":{"body":"hi"},"timestamp":"1900000005","type":"text"}]}',
     ),
@@ -67,7 +68,7 @@ def test_the_body_is_compact_and_in_alphabetical_order(name):
 
 def test_every_kind_of_event_has_a_body():
     for kind in EventKind:
-        assert encode_body(event(kind, message_id="gBGGx", text="x")).startswith(b"{")
+        assert encode_body(event(kind, message_id="gBGGx", body=Text("x"))).startswith(b"{")
 
 
 def test_a_status_is_told_by_its_own_name():

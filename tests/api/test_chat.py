@@ -3,7 +3,8 @@
 import uvloop
 
 from corefast.errors import NumberInvalid, Overloaded
-from corefast.wire.gateway import SendText
+from corefast.wire.body import Text
+from corefast.wire.gateway import Send
 
 from ..support.fake_core import KEY, READER, FakeCore
 from .front import AUTH, CHAT, front
@@ -20,7 +21,7 @@ def test_the_call_of_the_readme_works_as_it_is_pasted():
             reply = await api.chat(data=body, headers=AUTH | FORM)
             assert (reply.status, reply.headers["content-type"]) == (201, "application/json")
             assert reply.json == {"id": "gBGGaccepted", "status": "accepted"}
-            assert api.core.sent() == [SendText("493023125000", "49123123456", "Hello world!")]
+            assert api.core.sent() == [Send("493023125000", "49123123456", Text("Hello world!"))]
 
     uvloop.run(main())
 
@@ -61,7 +62,7 @@ def test_a_form_is_read_too():
             body = "id=%2B49+123+123456&message=Gr%C3%BC%C3%9Fe&apikey=" + KEY
             assert (await api.chat(data=body, headers=FORM)).status == 201
             (sent,) = api.core.sent()
-            assert (sent.to, sent.body) == ("+49 123 123456", "Gr\u00fc\u00dfe")
+            assert (sent.to, sent.body) == ("+49 123 123456", Text("Gr\u00fc\u00dfe"))
             for bad in ("message=x", "id=%ff&message=x", "&".join(f"a{n}=1" for n in range(100))):
                 assert (await api.chat(data=bad, headers=FORM | AUTH)).status == 400
 
@@ -73,7 +74,7 @@ def test_fields_that_nobody_knows_are_ignored_and_an_attachment_is_not_lost_sile
         async with front() as api:
             extra = {"conversation_status": "open", "push": 1, "buttons": [1], "linkpreview": 1, "attachment": ""}
             assert (await api.chat(json=CHAT | extra)).status == 201
-            assert api.core.sent()[0].preview_url
+            assert api.core.sent()[0].body.preview_url
             reply = await api.chat(json=CHAT | {"attachment": "https://example.org/x.png"})
             assert (reply.status, reply.problem) == (400, "parameter.invalid")
 
@@ -109,11 +110,11 @@ def test_an_error_of_the_core_is_a_problem():
     errors = {"number": NumberInvalid("write it so"), "busy": Overloaded("full", 2_500)}
 
     def refuse(message):
-        raise errors[message.body]
+        raise errors[message.body.body]
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = refuse
+        core.on[Send] = refuse
         async with front(core) as api:
             reply = await api.chat(json=CHAT | {"message": "number"})
             assert (reply.status, reply.problem, reply.details) == (400, "number.invalid", "write it so")

@@ -6,6 +6,7 @@ import uvloop
 
 from api.webhooks.bodies import encode_body
 from corefast.errors import CursorInvalid, TokenInvalid
+from corefast.wire.body import Text
 from corefast.wire.gateway import CheckKey, Event, EventKind, Events, ReadEvents
 
 from ..support.fake_core import FakeCore
@@ -19,7 +20,7 @@ EVENT = Event(
     1_900_000_000_123,
     peer="49123123456",
     message_id="ABGGx",
-    text="hi",
+    body=Text("hi"),
     name="Ada",
 )
 

@@ -21,12 +21,13 @@ from corefast.errors import (
     RemoteRefused,
     StoreFull,
 )
+from corefast.wire.body import Text
 from corefast.wire.gateway import (
     Accepted,
     Failure,
     GetMessage,
     MessageView,
-    SendText,
+    Send,
     State,
     StateChange,
 )
@@ -45,7 +46,7 @@ def test_a_text_is_passed_on_as_it_came_and_answered_with_its_id():
                 "messages": [{"id": "gBGGaccepted"}],
                 "meta": {"version": "v0.1.0", "api_status": "stable"},
             }
-            assert api.core.sent() == [SendText("493023125000", "49123123456", "Hello world!", True, "ABGGx", None)]
+            assert api.core.sent() == [Send("493023125000", "49123123456", Text("Hello world!", True), "ABGGx", None)]
 
     uvloop.run(main())
 
@@ -162,11 +163,11 @@ REFUSALS = {
 
 def test_an_error_of_the_core_is_told_in_the_words_of_the_original():
     def refuse(message):
-        raise REFUSALS[message.body][0]
+        raise REFUSALS[message.body.body][0]
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = refuse
+        core.on[Send] = refuse
         async with front(core) as api:
             for name, (_, status, code, title) in REFUSALS.items():
                 reply = await api.send(json=SEND | {"text": {"body": name}})
@@ -186,7 +187,7 @@ def test_why_an_account_takes_no_messages_is_told_in_the_cores_words():
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = refuse
+        core.on[Send] = refuse
         async with front(core) as api:
             reply = await api.send()
             assert (reply.status, reply.details, reply.headers["retry-after"]) == (503, why, "60")
@@ -200,7 +201,7 @@ def test_retry_after_is_the_cores_wish_in_whole_seconds():
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = refuse
+        core.on[Send] = refuse
         async with front(core) as api:
             assert (await api.send()).headers["retry-after"] == "3"
 
@@ -209,13 +210,13 @@ def test_retry_after_is_the_cores_wish_in_whole_seconds():
 
 def test_a_text_that_the_core_finds_too_long_is_code_1001():
     def judge(message):
-        if len(message.body) > 4096:
+        if len(message.body.body) > 4096:
             raise MessageTooLong("text.body has 5000 characters; 4096 are allowed")
         return Accepted("gBGGx", message.to)
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = judge
+        core.on[Send] = judge
         async with front(core) as api:
             reply = await api.send(json=SEND | {"text": {"body": "é" * 5_000}})
             assert (reply.status, reply.v1_code) == (400, 1001)
@@ -249,7 +250,7 @@ def test_an_idempotency_key_goes_to_the_core_with_its_scope_and_the_decoded_requ
 def test_a_replayed_answer_says_so():
     async def main():
         core = FakeCore()
-        core.on[SendText] = lambda message: Accepted("gBGGsame", message.to, replayed=True)
+        core.on[Send] = lambda message: Accepted("gBGGsame", message.to, replayed=True)
         async with front(core) as api:
             for reply in (await api.send(), await api.chat()):
                 assert (reply.status, reply.headers["idempotency-replayed"]) == (201, "true")
@@ -278,8 +279,7 @@ def test_a_message_is_shown_with_its_history():
         id="gBGGx",
         direction="outbound",
         peer="49123123456",
-        content_type="text",
-        text="hi",
+        body=Text("hi"),
         state=State.FAILED,
         history=[StateChange(State.ACCEPTED, 1_900_000_000_123), StateChange(State.FAILED, 1_900_000_001_000)],
         failure=Failure(1006, "Resource not found", "nobody is registered under that number"),
@@ -321,7 +321,7 @@ def test_a_message_is_shown_with_its_history():
 
 
 def test_an_inbound_message_names_its_sender():
-    view = MessageView("ABGGx", "inbound", "49123123456", "text", "hi", State.DELIVERED, [])
+    view = MessageView("ABGGx", "inbound", "49123123456", Text("hi"), State.DELIVERED, [])
 
     async def main():
         core = FakeCore()

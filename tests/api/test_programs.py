@@ -59,7 +59,7 @@ def test_the_front_outlives_its_core_and_stops_within_three_seconds(tmp_path):
             async with session.post(url, json=CHAT) as reply:
                 assert reply.status == 201
             await core.stop()
-            core.on[gateway.SendText] = lambda message: gateway.Accepted("gBGGagain", message.to)
+            core.on[gateway.Send] = lambda message: gateway.Accepted("gBGGagain", message.to)
             waiting = asyncio.ensure_future(session.post(url, json=CHAT))
             await core.start(int(address.rpartition(":")[2]))
             async with await waiting as reply:

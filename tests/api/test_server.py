@@ -11,7 +11,7 @@ import uvloop
 from api.server import bind
 from corefast.errors import SetupError
 from corefast.limits import HTTP_READ_TIMEOUT_MS, MAX_BODY_BYTES, MAX_DISCARDED_BODY_BYTES, MAX_HEAD_BYTES
-from corefast.wire.gateway import Accepted, SendText
+from corefast.wire.gateway import Accepted, Send
 
 from ..support.fake_core import KEY, FakeCore
 from .front import SEND, front
@@ -149,7 +149,7 @@ def test_a_request_that_waits_for_the_core_is_not_slow():
             await go.wait()
             return Accepted("gBGGx", message.to)
 
-        core.on[SendText] = wait
+        core.on[Send] = wait
         async with front(core) as api:
             reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
             writer.write(REQUEST + REQUEST)
@@ -167,7 +167,7 @@ def test_a_request_that_waits_for_the_core_is_not_slow():
 def test_pipelined_requests_are_answered_in_order():
     async def main():
         core = FakeCore()
-        core.on[SendText] = lambda message: Accepted(f"gBGG{len(core.sent())}", message.to)
+        core.on[Send] = lambda message: Accepted(f"gBGG{len(core.sent())}", message.to)
         async with front(core) as api:
             answers = await api.raw(REQUEST * 49 + LAST)
             assert answers.count(b"HTTP/1.1 201") == 50
@@ -271,7 +271,7 @@ def test_a_fault_of_ours_is_500_and_tells_nothing():
 
     async def main():
         core = FakeCore()
-        core.on[SendText] = fail
+        core.on[Send] = fail
         async with front(core) as api:
             reply = await api.send()
             assert (reply.status, reply.v1_code) == (500, 1014)
@@ -293,7 +293,7 @@ def test_a_request_that_runs_at_the_stop_is_finished():
             await go.wait()
             return Accepted("gBGGlast", message.to)
 
-        core.on[SendText] = wait
+        core.on[Send] = wait
         async with front(core) as api:
             running = asyncio.ensure_future(api.send())
             while not core.sent():

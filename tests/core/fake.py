@@ -16,8 +16,9 @@ from corefast.net.client import format_relay_url
 from corefast.net.server import serve
 from corefast.net.transport import Peer
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
+from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
-from corefast.wire.content import Body, Content, Text, decode_content, encode_content
+from corefast.wire.content import Body, Content, decode_content, encode_content
 from corefast.wire.messages import (
     Ack,
     Attach,

@@ -6,6 +6,7 @@ from corefast.core.feed.conversation import Conversation, Pending, fail
 from corefast.core.store.deliveries import DeliveryPhase
 from corefast.errors import RemoteRefused
 from corefast.limits import WEBHOOK_HOLD_MS, WEBHOOK_SCHEDULE_MS
+from corefast.wire.body import Text
 from corefast.wire.gateway import (
     ClaimDeliveries,
     Event,
@@ -15,7 +16,7 @@ from corefast.wire.gateway import (
     Outcome,
     ReplayDeliveries,
     ReportDeliveries,
-    SendText,
+    Send,
     SetWebhook,
     State,
     Webhook,
@@ -317,7 +318,7 @@ def test_each_role_may_ask_only_its_own(tmp_path):
     async def main(world):
         emitter = await set_up(world)
         with pytest.raises(RemoteRefused) as refused:
-            await emitter.call(SendText(BUSINESS, CUSTOMER, "x"))
+            await emitter.call(Send(BUSINESS, CUSTOMER, Text("x")))
         assert refused.value.code == "scope.missing"
         with pytest.raises(RemoteRefused) as refused:
             await world.front.call(ClaimDeliveries())

@@ -4,6 +4,7 @@ from corefast.core.account.duties import SWEEP_MS
 from corefast.core.receive.batch import Batch
 from corefast.core.store.inbound import InboundKind
 from corefast.store.database import Unit
+from corefast.wire.body import Text
 from corefast.wire.content import Read
 from corefast.wire.gateway import EventKind, State
 from corefast.wire.messages import Item, Kind, PostState
@@ -32,7 +33,7 @@ def test_message_of_a_customer_is_an_event_and_can_be_read_again(tmp_path):
         assert (event.peer, event.text, event.name) == (CUSTOMER, "hello business", "Ada")
         assert event.message_id.startswith("ABGG") and event.id.startswith("evt_")
         view = await world.view(event.message_id)
-        assert (view.direction, view.text, view.state) == ("inbound", "hello business", State.DELIVERED)
+        assert (view.direction, view.body, view.state) == ("inbound", Text("hello business"), State.DELIVERED)
         await world.restart()
         assert await world.events(1, EventKind.MESSAGE) == [event]
 
@@ -115,7 +116,7 @@ def test_unreadable_message_is_told_and_acked_and_the_next_is_read(tmp_path):
         events = await world.events(4)
         assert [event.kind for event in events[:3]] == [EventKind.UNREADABLE] * 3
         assert events[3].text == "fine"
-        assert (await world.view(events[0].message_id)).content_type == "unreadable"
+        assert (await world.view(events[0].message_id)).body is None
 
     story(main, tmp_path)
 

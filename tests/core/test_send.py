@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from corefast.errors import RemoteRefused
-from corefast.wire.gateway import EventKind, Idempotency, SendText, State
+from corefast.wire.body import Text
+from corefast.wire.gateway import EventKind, Idempotency, Send, State
 from corefast.wire.messages import PostState
 from tests.core.fake import Phone, chain_position
 from tests.core.world import BUSINESS, CUSTOMER, OTHER, story
@@ -31,7 +32,7 @@ def test_message_is_durable_encrypted_and_reported(tmp_path):
         content = world.phone.read(world.relay.posts[0].parts[0])
         assert content.body.body == "hello" and content.id == world.relay.posts[0].id
         view = await world.view(accepted.id)
-        assert view.text == "hello" and view.peer == CUSTOMER
+        assert view.body == Text("hello") and view.peer == CUSTOMER
         assert [change.state for change in view.history] == [State.ACCEPTED, State.SENT, State.DELIVERED]
 
     story(main, tmp_path)
@@ -335,7 +336,7 @@ def test_commit_numbers_of_posts_never_fall(tmp_path):
 def test_other_account_is_refused(tmp_path):
     async def main(world):
         with pytest.raises(RemoteRefused) as refused:
-            await world.front.call(SendText("491700000001", CUSTOMER, "x"))
+            await world.front.call(Send("491700000001", CUSTOMER, Text("x")))
         assert refused.value.code == "token.invalid"
 
     story(main, tmp_path)

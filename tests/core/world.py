@@ -16,8 +16,9 @@ from corefast.link.secure import initiator_psk
 from corefast.net.client import connect
 from corefast.net.transport import Peer
 from corefast.store.database import Op
+from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
-from corefast.wire.gateway import Accepted, Event, EventKind, GetMessage, MessageView, ReadEvents, SendText
+from corefast.wire.gateway import Accepted, Event, EventKind, GetMessage, MessageView, ReadEvents, Send
 from tests.core.fake import NOW_MS, Phone, Relay
 
 BUSINESS = "493023125000"
@@ -83,7 +84,7 @@ class World:
         await self.core.relay.peer()
 
     def send(self, body: str, to: str = CUSTOMER, **more: Any) -> Awaitable[Accepted]:
-        return self.front.call(SendText(BUSINESS, to, body, **more))
+        return self.front.call(Send(BUSINESS, to, Text(body), **more))
 
     async def view(self, message_id: str) -> MessageView:
         return await self.front.call(GetMessage(BUSINESS, message_id))

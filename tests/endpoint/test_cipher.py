@@ -21,7 +21,8 @@ from corefast.errors import (
 )
 from corefast.limits import MAX_ARCHIVED_SESSIONS
 from corefast.protocol.pin import Pin
-from corefast.wire.content import Content, Text, encode_content
+from corefast.wire.body import Text
+from corefast.wire.content import Content, encode_content
 from corefast.wire.messages import Kind
 from tests.endpoint.pair import End, talking_pair
 

@@ -36,14 +36,14 @@ class FakeCore:
         self.calls: list[Any] = []
         self.on: dict[type, Script] = {
             gateway.CheckKey: check_key,
-            gateway.SendText: lambda message: gateway.Accepted("gBGGaccepted", message.to),
+            gateway.Send: lambda message: gateway.Accepted("gBGGaccepted", message.to),
             gateway.GetHealth: lambda message: health(),
             gateway.GetMetrics: lambda message: gateway.Metrics("# HELP corefast_core_x X.\ncorefast_core_x 1\n"),
         }
         self.server: Server | None = None
 
-    def sent(self) -> list[gateway.SendText]:
-        return [call for call in self.calls if isinstance(call, gateway.SendText)]
+    def sent(self) -> list[gateway.Send]:
+        return [call for call in self.calls if isinstance(call, gateway.Send)]
 
     async def answer(self, message: Any) -> Any:
         self.calls.append(message)

@@ -12,7 +12,8 @@ from api.request import Request
 from api.resource import Resource
 from api.schema import ChatRequest
 from corefast.errors import ParameterInvalid, TokenInvalid
-from corefast.wire.gateway import Accepted, Scope, SendText
+from corefast.wire.body import Text
+from corefast.wire.gateway import Accepted, Scope, Send
 
 _HEAD = b'{"id":"'
 _TAIL = b'","status":"accepted"}'
@@ -40,11 +41,10 @@ class Chat:
             key = await self._keys.require_token(_token_in(wanted), Scope.SEND)
         _check(wanted)
         accepted = await self._core.call(
-            SendText(
+            Send(
                 key.account,
                 wanted.id,
-                wanted.message,
-                wanted.linkpreview in (1, "1", "true"),
+                Text(wanted.message, wanted.linkpreview in (1, "1", "true")),
                 "",
                 read_idempotency(request, key.id, "chat", (wanted.id, wanted.message, wanted.linkpreview)),
             ),

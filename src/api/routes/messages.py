@@ -12,7 +12,8 @@ from api.request import Request
 from api.resource import Resource
 from api.schema import META, Context, ErrorItem, MessageAnswer, SendRequest, StatusChange, StoredMessage, Text
 from corefast.errors import ParameterInvalid, ParameterMissing
-from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, SendText
+from corefast.wire import body as bodies
+from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, Send
 
 _HEAD = b'{"messages":[{"id":"'
 _TAIL = b'"}],"meta":' + msgspec.json.encode(META) + b"}"
@@ -32,11 +33,10 @@ class Messages:
         key = await self._keys.require(request, Scope.SEND)
         wanted: SendRequest = self._body.decode(await request.body())
         accepted = await self._core.call(
-            SendText(
+            Send(
                 key.account,
                 wanted.to,
-                _text_of(wanted),
-                wanted.preview_url,
+                bodies.Text(_text_of(wanted), wanted.preview_url),
                 wanted.context.message_id if wanted.context else "",
                 read_idempotency(request, key.id, "v1.messages", wanted),
             ),
@@ -71,11 +71,13 @@ def _text_of(wanted: SendRequest) -> str:
 def _describe(view: MessageView) -> StoredMessage:
     failure = view.failure
     changes = [StatusChange(change.state, str(change.at_ms // 1_000), change.at_ms) for change in view.history]
-    described = StoredMessage(view.id, view.direction, view.content_type, view.state, changes)
+    described = StoredMessage(
+        view.id, view.direction, "unreadable" if view.body is None else "text", view.state, changes
+    )
     whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer}
     rest: dict[str, object] = {}
-    if view.content_type == "text":
-        rest["text"] = Text(view.text)
+    if isinstance(view.body, bodies.Text):
+        rest["text"] = Text(view.body.body)
     if view.reply_to:
         rest["context"] = Context(view.reply_to)
     if failure is not None:

@@ -48,7 +48,7 @@ from corefast.wire.gateway import (
     ReplayDeliveries,
     ReportDeliveries,
     RevokeKey,
-    SendText,
+    Send,
     SetWebhook,
     Webhook,
 )
@@ -95,7 +95,7 @@ class Gateway:
             ReportDeliveries: self.report,
             GetWebhook: self.get_webhook,
         }
-        others = (CheckKey, NewKey, ListKeys, RevokeKey, SendText, GetMessage, ReadEvents, SetWebhook, ListDead)
+        others = (CheckKey, NewKey, ListKeys, RevokeKey, Send, GetMessage, ReadEvents, SetWebhook, ListDead)
         return self._dispatcher(functions, operations, (*others, ReplayDeliveries))
 
     def _dispatcher(
@@ -170,7 +170,7 @@ class FrontHandler:
         self._dispatcher = dispatcher
 
     def received(self, peer: Peer, message: Any, call: int) -> None:
-        if type(message) is SendText and call:
+        if type(message) is Send and call:
             self._accept(peer, call, message)
         else:
             self._dispatcher.received(peer, message, call)

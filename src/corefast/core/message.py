@@ -8,7 +8,7 @@ from corefast.wire.gateway import MessageView, State, StateChange
 
 
 def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
-    text, _, reply_to = read_plaintext(row.plaintext)
+    body, _, reply_to = read_plaintext(row.plaintext)
     times = [
         (State.ACCEPTED, row.accepted_ms),
         (State.SENT, row.sent_ms),
@@ -21,8 +21,7 @@ def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
         id=public_id,
         direction="outbound",
         peer=row.number,
-        content_type="text",
-        text=text,
+        body=body,
         state=history[-1].state,
         history=history,
         failure=failure_of(row.failure),
@@ -31,14 +30,13 @@ def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
 
 
 def inbound_view(row: InboundRow, public_id: str, feed: Feed) -> MessageView:
-    """Return a received message; its one state is `delivered`, to us. One that could not be read has no text."""
-    text, _, reply_to = read_plaintext(row.plaintext) if row.plaintext is not None else ("", "", None)
+    """Return a received message; its one state is `delivered`, to us. One that could not be read has no body."""
+    body, _, reply_to = read_plaintext(row.plaintext) if row.plaintext is not None else (None, "", None)
     return MessageView(
         id=public_id,
         direction="inbound",
         peer=row.number,
-        content_type="text" if row.plaintext is not None else "unreadable",
-        text=text,
+        body=body,
         state=State.DELIVERED,
         history=[StateChange(State.DELIVERED, row.at_ms)],
         reply_to=feed.quoted_id(reply_to),

@@ -39,7 +39,8 @@ from corefast.limits import MAX_TEXT_CHARACTERS
 from corefast.net.client import parse_relay_url
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.content import Body, Content, Read, Text, encode_content
+from corefast.wire.body import Text
+from corefast.wire.content import Body, Content, Read, encode_content
 from corefast.wire.messages import Ack, Deliver, Drained, Evicted, Item, PostResult, PostResults, PreKeysLow
 
 log = structlog.get_logger()

@@ -19,7 +19,8 @@ from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
 from corefast.errors import ContentMalformed, CorefastError, IdentityChanged
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Read, Text, decode_content
+from corefast.wire.body import Text
+from corefast.wire.content import Content, Read, decode_content
 from corefast.wire.messages import Item, Kind
 
 log = structlog.get_logger()

@@ -4,13 +4,7 @@ import msgspec
 
 from corefast.errors import ContentMalformed
 from corefast.limits import MAX_PLAINTEXT_BYTES, PLAINTEXT_BLOCK_BYTES
-
-
-class Text(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """A text message."""
-
-    body: str
-    preview_url: bool = False
+from corefast.wire.body import Saying
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -19,14 +13,29 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
     ids: list[bytes]
 
 
-Body = Text | Read
+Body = Saying | Read
+
+
+class Medium(msgspec.Struct, frozen=True, array_like=True):
+    """Where an encrypted file lies and how it is opened (`protocol.media`).
+
+    `blob` is SHA-256 of the encrypted file, its name at the relay; `key` its media key (32 bytes); `size` and `sha256`
+    are those of the file in clear, in bytes.
+    """
+
+    blob: bytes
+    key: bytes
+    size: int
+    mime: str
+    sha256: bytes
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
     """One message as its author wrote it.
 
     `id` (16 bytes) repeats the envelope's, which the relay could have swapped; `at_ms` is the author's clock;
-    `name` is the author's profile name; `reply_to` the id of a quoted message.
+    `name` is the author's profile name; `reply_to` the id of a quoted message; `media` belongs to an `Attachment`, or
+    to the header of a template or of buttons.
     """
 
     id: bytes
@@ -34,6 +43,7 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     body: Body
     name: str = ""
     reply_to: bytes | None = None
+    media: Medium | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from corefast.wire.body import Saying, Text
+
 
 class State(StrEnum):
     """A message's life; it never goes back."""
@@ -103,17 +105,16 @@ class Idempotency(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: bytes
 
 
-class SendText(msgspec.Struct, frozen=True, array_like=True, tag=10):
+class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """→ `Accepted` once it is durable. *to* in any spelling.
 
-    Errors: `number.invalid`, `recipient.is_sender`, `message.too_long`, `parameter.missing`, `idempotency.running`,
-    `idempotency.mismatch`, `overloaded`, `store…`.
+    Errors: `number.invalid`, `recipient.is_sender`, `message.too_long`, `parameter.missing`, `parameter.invalid`,
+    `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
     """
 
     account: str
     to: str
-    body: str
-    preview_url: bool = False
+    body: Saying
     reply_to: str = ""
     idempotency: Idempotency | None = None
 
@@ -139,13 +140,12 @@ class StateChange(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
-    """A message in either direction, with its history oldest first."""
+    """A message in either direction, with its history oldest first; *body* is None where it could not be read."""
 
     id: str
     direction: str
     peer: str
-    content_type: str
-    text: str
+    body: Saying | None
     state: State
     history: list[StateChange]
     failure: Failure | None = None
@@ -155,7 +155,7 @@ class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
 class Event(msgspec.Struct, frozen=True, array_like=True):
     """One fact of the feed, the same bytes each time it is read.
 
-    *id* is `evt_…`, stable; *position* orders events of one *shard*; *message_id* as clients see it; *text*, *name*
+    *id* is `evt_…`, stable; *position* orders events of one *shard*; *message_id* as clients see it; *body*, *name*
     and *reply_to* only for `MESSAGE`, *failure* only for `FAILED` and `EXPIRED`.
     """
 
@@ -166,10 +166,15 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
     peer: str = ""
     message_id: str = ""
-    text: str = ""
+    body: Saying | None = None
     name: str = ""
     reply_to: str = ""
     failure: Failure | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of a text message, else nothing."""
+        return self.body.body if isinstance(self.body, Text) else ""
 
 
 class ReadEvents(msgspec.Struct, frozen=True, array_like=True, tag=14):
@@ -310,7 +315,7 @@ Message = (
     | Keys
     | RevokeKey
     | Done
-    | SendText
+    | Send
     | Accepted
     | GetMessage
     | MessageView

@@ -10,7 +10,8 @@ from corefast.core.send.status import FAILURES
 from corefast.core.store.events import EventRow, Fact
 from corefast.errors import ContentMalformed, ParameterInvalid, TokenInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
-from corefast.wire.content import Text, decode_content
+from corefast.wire.body import Saying
+from corefast.wire.content import Read, decode_content
 from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents
 
 MAX_PAGE_BYTES = 524_288
@@ -60,7 +61,7 @@ class Feed:
         size = 0
         for row in await self._context.events.load(after, limit):
             event = self.event_of(row)
-            size += len(event.text.encode()) + len(event.name.encode())
+            size += len(row.plaintext or b"")
             if events and size > MAX_PAGE_BYTES:
                 break
             events.append(event)
@@ -76,8 +77,8 @@ class Feed:
             return Event(*facts)
         if row.plaintext is None:
             return Event(*facts, inbound_id(row.remote_id))
-        text, name, reply_to = read_plaintext(row.plaintext)
-        return Event(*facts, inbound_id(row.remote_id), text, name, self.quoted_id(reply_to))
+        body, name, reply_to = read_plaintext(row.plaintext)
+        return Event(*facts, inbound_id(row.remote_id), body, name, self.quoted_id(reply_to))
 
     def quoted_id(self, reply_to: bytes | None) -> str:
         """Return a quoted message's id as clients see it: one of ours, or the peer's."""
@@ -102,13 +103,13 @@ def failure_of(code: int | None) -> Failure | None:
     return None if code is None else FAILURES.get(code, Failure(code, "Message failed", "The message has failed."))
 
 
-def read_plaintext(plaintext: bytes) -> tuple[str, str, bytes | None]:
-    """Return text, name and quoted id of a stored message."""
+def read_plaintext(plaintext: bytes) -> tuple[Saying | None, str, bytes | None]:
+    """Return body, name and quoted id of a stored message."""
     try:
         content = decode_content(plaintext)
     except ContentMalformed:
-        return "", "", None
-    return content.body.body if isinstance(content.body, Text) else "", content.name, content.reply_to
+        return None, "", None
+    return None if isinstance(content.body, Read) else content.body, content.name, content.reply_to
 
 
 async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:

@@ -13,6 +13,7 @@ from corefast import metrics
 from corefast.address import canonical_number
 from corefast.core.context import Context
 from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
+from corefast.core.send.check import check_body
 from corefast.core.send.idempotency import Claim, Claims
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
@@ -21,19 +22,17 @@ from corefast.endpoint.fanout import fan_out
 from corefast.errors import (
     AccountStopped,
     CorefastError,
-    MessageTooLong,
     Overloaded,
     ParameterInvalid,
-    ParameterMissing,
     RecipientIsSender,
     TokenInvalid,
 )
-from corefast.limits import MAX_LANE_MESSAGES, MAX_TEXT_CHARACTERS, MAX_WAITING_MESSAGES
+from corefast.limits import MAX_LANE_MESSAGES, MAX_WAITING_MESSAGES
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Text, encode_content
-from corefast.wire.gateway import Accepted, SendText
+from corefast.wire.content import Content, encode_content
+from corefast.wire.gateway import Accepted, Send
 from corefast.wire.messages import Post
 
 log = get_logger()
@@ -44,7 +43,7 @@ class Order:
 
     __slots__ = ("peer", "call", "message", "claim", "started")
 
-    def __init__(self, peer: Peer, call: int, message: SendText) -> None:
+    def __init__(self, peer: Peer, call: int, message: Send) -> None:
         self.peer = peer
         self.call = call
         self.message = message
@@ -53,7 +52,7 @@ class Order:
 
 
 class Sender:
-    """Serves `SendText`."""
+    """Serves `Send`."""
 
     def __init__(self, context: Context, lanes: Lanes, outbox: Outbox, preparer: Preparer, claims: Claims) -> None:
         self._context = context
@@ -67,7 +66,7 @@ class Sender:
         self.refusal = ""
         """Why nothing is accepted; empty while all is well."""
 
-    def accept(self, peer: Peer, call: int, message: SendText) -> None:
+    def accept(self, peer: Peer, call: int, message: Send) -> None:
         """Answer *call* with `Accepted` once the message is durable, or fail it."""
         order = Order(peer, call, message)
         try:
@@ -79,16 +78,13 @@ class Sender:
         except Exception as error:
             self._fail(order, error)
 
-    def _check(self, message: SendText) -> str:
+    def _check(self, message: Send) -> str:
         """Return the recipient's number; raise what the sender has to change."""
         if self.refusal:
             raise AccountStopped(self.refusal, retry_after_ms=60_000)
         if message.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
-        if not message.body:
-            raise ParameterMissing("text.body is missing or empty")
-        if len(message.body) > MAX_TEXT_CHARACTERS:
-            raise MessageTooLong(f"text.body has {len(message.body)} characters; the limit is {MAX_TEXT_CHARACTERS}")
+        check_body(message.body)
         if message.reply_to:
             _reply_to(message.reply_to)
         number = canonical_number(message.to)
@@ -216,9 +212,9 @@ class Sender:
         task.add_done_callback(self._tasks.discard)
 
 
-def _plaintext(message_id: bytes, at_ms: int, message: SendText) -> bytes:
+def _plaintext(message_id: bytes, at_ms: int, message: Send) -> bytes:
     reply_to = _reply_to(message.reply_to) if message.reply_to else None
-    return encode_content(Content(message_id, at_ms, Text(message.body, message.preview_url), "", reply_to))
+    return encode_content(Content(message_id, at_ms, message.body, "", reply_to))
 
 
 def _reply_to(text: str) -> bytes:
