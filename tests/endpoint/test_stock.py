@@ -14,7 +14,7 @@ from corefast.limits import (
     SIGNED_PREKEY_GRACE_MS,
     SIGNED_PREKEY_LIFE_MS,
 )
-from corefast.protocol.bundle import check_signed_prekey
+from corefast.protocol.bundle import check_signed_prekeys
 from tests.endpoint.pair import NOW_MS
 
 FULL = {"one_time_left": PREKEY_STOCK, "one_time_kem_left": KEM_PREKEY_STOCK}
@@ -25,8 +25,8 @@ def test_the_first_upload_is_a_whole_stock_and_signed():
     upload = own.make_upload(os.urandom, NOW_MS).upload
     assert len(upload.one_time) == PREKEY_STOCK
     assert len(upload.one_time_kem) == KEM_PREKEY_STOCK
-    for prekey in (upload.signed, upload.last_resort, *upload.one_time_kem):
-        check_signed_prekey(own.identity.public, prekey.public, prekey.signature)
+    signed = (upload.signed, upload.last_resort, *upload.one_time_kem)
+    check_signed_prekeys(own.identity.public, [(prekey.public, prekey.signature) for prekey in signed])
     kem_ids = [prekey.id for prekey in (upload.last_resort, *upload.one_time_kem)]
     assert len(set(kem_ids)) == len(kem_ids)
     assert all(0 < prekey.id < 2**24 for prekey in upload.one_time)

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from pytest import mark, raises
 
 from corefast.errors import BundleInvalid, KeyAgreementFailed
-from corefast.protocol.bundle import check_signed_prekey
+from corefast.protocol.bundle import check_signed_prekeys
 from corefast.protocol.keys import KemKeyPair
 
 from .party import RANDOM, Party
@@ -72,8 +72,8 @@ def test_a_one_time_prekey_of_low_order_agrees_with_nobody():
 
 
 def test_a_relay_can_check_prekeys_of_both_kinds():
-    check_signed_prekey(BUNDLE.identity, BUNDLE.signed_public, BUNDLE.signed_signature)
-    check_signed_prekey(BUNDLE.identity, BUNDLE.kem_public, BUNDLE.kem_signature)
+    signed = [(BUNDLE.signed_public, BUNDLE.signed_signature), (BUNDLE.kem_public, BUNDLE.kem_signature)]
+    check_signed_prekeys(BUNDLE.identity, signed)
     for public, signature in [
         (BUNDLE.signed_public, BUNDLE.kem_signature),
         (BUNDLE.signed_public + b"x", BUNDLE.signed_signature),
@@ -81,4 +81,4 @@ def test_a_relay_can_check_prekeys_of_both_kinds():
         (b"\x08" + BUNDLE.signed_public[1:], BUNDLE.signed_signature),
     ]:
         with raises(BundleInvalid):
-            check_signed_prekey(BUNDLE.identity, public, signature)
+            check_signed_prekeys(BUNDLE.identity, [*signed, (public, signature)])

@@ -7,3 +7,4 @@ cdef enum:
 
 
 cdef bint derive_shared(const uint8_t *our_private, const uint8_t *their_public, uint8_t *dst) noexcept nogil
+cdef void derive_public(const uint8_t *our_private, uint8_t *dst) noexcept nogil

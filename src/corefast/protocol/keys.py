@@ -105,8 +105,13 @@ def raw_public(public: bytes) -> bytes:
 
 def check_on_curve(public: bytes) -> None:
     """Raise KeyMalformed unless *public* is canonical and free of torsion (libsignal, pqxdh.rs, for a base key)."""
-    if not xeddsa.is_on_curve(raw_public(public)):
+    if not curve.is_on_curve(raw_public(public)):
         raise KeyMalformed("the public key is not a canonical point of prime order")
+
+
+def verify_key(public: bytes) -> xeddsa.VerifyKey:
+    """Return the key, made ready to verify many signatures; raise KeyMalformed."""
+    return xeddsa.VerifyKey(raw_public(public))
 
 
 def verify_signature(public: bytes, message: bytes, signature: bytes) -> None:

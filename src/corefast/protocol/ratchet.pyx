@@ -8,20 +8,20 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from corefast.native.curve cimport derive_shared
+from corefast.native.curve cimport derive_public, derive_shared
 from corefast.native.kdf cimport hkdf
-from corefast.native.memory cimport bytes_at, explicit_bzero
+from corefast.native.memory cimport bytes_at, bytes_size, explicit_bzero
 from corefast.protocol.chain cimport KEY_SIZE, chain_step
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of
 
 from corefast import limits
 from corefast.errors import (
     KeyAgreementFailed,
+    KeyMalformed,
     MessageGapTooLarge,
     MessageMacInvalid,
     MessageReplayed,
 )
-from corefast.native.curve import public_from_private
 
 cdef const uint8_t *ROOT_INFO = b"WhisperRatchet"
 
@@ -110,10 +110,11 @@ cdef class Ratchet:
         """Take our DH step toward their newest ratchet key, with a key pair made of random(32)."""
         cdef ReceiverChain newest = <ReceiverChain> self.receivers[len(self.receivers) - 1]
         cdef bytes private = random(KEY_SIZE)
-        cdef bytes public = public_from_private(private)
+        if bytes_size(private) != KEY_SIZE:
+            raise KeyMalformed("a private key has 32 bytes")
         derive_root(self.root, bytes_at(private), newest.their_ratchet, self.root, self.sending_key)
         memcpy(self.our_private, bytes_at(private), KEY_SIZE)
-        memcpy(self.our_public, bytes_at(public), KEY_SIZE)
+        derive_public(bytes_at(private), self.our_public)
         self.is_sending = True
         return 0
 

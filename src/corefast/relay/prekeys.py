@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from corefast.errors import BundleInvalid, NumberUnknown
 from corefast.limits import KEM_PREKEY_FLOOR, MAX_ONE_TIME_PREKEYS, PREKEY_FLOOR
-from corefast.protocol.bundle import check_signed_prekey
+from corefast.protocol.bundle import check_signed_prekeys
 from corefast.relay.mailbox import Account, Device
 from corefast.relay.store import prekey as rows
 from corefast.relay.store.prekey import DeviceKeys, Newest, PreKeyStore, Stock, Taken
@@ -108,19 +108,22 @@ def check_upload(identity: bytes, upload: PreKeyUpload, *, is_first: bool = Fals
     for key in upload.one_time:
         if not 0 <= key.id < ID_SPACE or len(key.public) != CURVE_BYTES or key.public[0] != CURVE_TYPE:
             raise BundleInvalid("a one-time prekey is malformed")
+    signed: list[SignedPreKey] = []
     if upload.signed is not None:
-        _check_signed(identity, upload.signed, CURVE_TYPE, CURVE_BYTES)
+        _check_form(upload.signed, CURVE_TYPE, CURVE_BYTES)
+        signed.append(upload.signed)
     kems = [upload.last_resort] if upload.last_resort is not None else []
     for kem in kems + upload.one_time_kem:
-        _check_signed(identity, kem, KEM_TYPE, KEM_BYTES)
+        _check_form(kem, KEM_TYPE, KEM_BYTES)
+        signed.append(kem)
+    check_signed_prekeys(identity, [(key.public, key.signature) for key in signed])
 
 
-def _check_signed(identity: bytes, key: SignedPreKey, kind: int, size: int) -> None:
+def _check_form(key: SignedPreKey, kind: int, size: int) -> None:
     if not 0 <= key.id < ID_SPACE or len(key.signature) != SIGNATURE_BYTES:
         raise BundleInvalid("a signed prekey is malformed")
     if len(key.public) != size or key.public[0] != kind:
         raise BundleInvalid("a signed prekey is of the wrong kind")
-    check_signed_prekey(identity, key.public, key.signature)
 
 
 def _new_keys(keys: Sequence[K], newest: int | None, room: int) -> tuple[list[K], int | None]:
