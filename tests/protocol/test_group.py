@@ -200,3 +200,12 @@ def test_noise_is_refused(noise):
         Distribution.parse(b"\x33" + noise)
     with raises((MessageMalformed, MessageVersionUnsupported)):
         Distribution.parse(b"\x23" + noise)
+
+
+@mark.parametrize("iteration", [-5, 2**32])
+def test_a_number_out_of_range_is_a_damaged_snapshot(iteration):
+    sender, receiver = group_pair()
+    sender._state.iteration = receiver._state.states[0].iteration = iteration
+    for damaged in (sender, receiver):
+        with raises(SnapshotInvalid):
+            damaged.restore(damaged.snapshot())

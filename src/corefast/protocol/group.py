@@ -4,7 +4,7 @@ The messages are libsignal's of today (sender_keys.rs, group_cipher.rs). A distr
 sessions with the members; who is a member, and when a sender has to begin anew, is the caller's.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 
@@ -66,29 +66,35 @@ class Distribution(NamedTuple):
         return cls(*_place_of(fields), take_bytes(fields, 4, 32), signing_public)
 
 
+_U32 = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+_Id = Annotated[bytes, msgspec.Meta(min_length=DISTRIBUTION_ID_SIZE, max_length=DISTRIBUTION_ID_SIZE)]
+_Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+_Public = Annotated[bytes, msgspec.Meta(min_length=PUBLIC_SIZE, max_length=PUBLIC_SIZE)]
+
+
 class _Sending(msgspec.Struct, array_like=True):
     version: int
-    distribution_id: bytes
-    chain_id: int
-    iteration: int
-    chain_key: bytes
-    signing_private: bytes
+    distribution_id: _Id
+    chain_id: _U32
+    iteration: _U32
+    chain_key: _Key
+    signing_private: _Key
 
 
 class _Receiving(msgspec.Struct, array_like=True):
     """One chain of a sender, as read so far: `chain_key` yields message `iteration`."""
 
-    chain_id: int
-    iteration: int
-    chain_key: bytes
-    signing_public: bytes
-    skipped: dict[int, bytes]
+    chain_id: _U32
+    iteration: _U32
+    chain_key: _Key
+    signing_public: _Public
+    skipped: Annotated[dict[_U32, _Key], msgspec.Meta(max_length=MAX_SKIPPED_KEYS)]
 
 
 class _Receivings(msgspec.Struct, array_like=True):
     version: int
-    distribution_id: bytes
-    states: list[_Receiving]
+    distribution_id: _Id
+    states: Annotated[list[_Receiving], msgspec.Meta(max_length=MAX_STATES)]
 
 
 _State = TypeVar("_State", _Sending, _Receivings)
@@ -142,10 +148,7 @@ class GroupSender:
     @classmethod
     def restore(cls, snapshot: bytes) -> "GroupSender":
         """Return what `snapshot` described; raise SnapshotInvalid."""
-        state = _decode(snapshot, _Sending)
-        if (len(state.distribution_id), len(state.chain_key), len(state.signing_private)) != (16, 32, 32):
-            raise SnapshotInvalid("a sender key is damaged")
-        return cls(state)
+        return cls(_decode(snapshot, _Sending))
 
 
 class GroupReceiver:
@@ -194,9 +197,6 @@ class GroupReceiver:
     def restore(cls, snapshot: bytes) -> "GroupReceiver":
         """Return what `snapshot` described; raise SnapshotInvalid."""
         state = _decode(snapshot, _Receivings)
-        sizes = {(len(each.chain_key), len(each.signing_public)) for each in state.states}
-        if len(state.states) > MAX_STATES or not sizes <= {(32, PUBLIC_SIZE)}:
-            raise SnapshotInvalid("a sender key is damaged")
         self = cls(state.distribution_id)
         self._state = state
         return self

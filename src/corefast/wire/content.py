@@ -66,5 +66,5 @@ def decode_content(plaintext: bytes) -> Content:
         raise ContentMalformed("the padding is wrong")
     try:
         return _decoder.decode(packed[:-1])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: a text that is no UTF-8
         raise ContentMalformed("the plaintext is no message") from None
