@@ -20,6 +20,7 @@ from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
 from corefast.wire.gateway import Accepted, Event, EventKind, GetMessage, MessageView, ReadEvents, Send
 from tests.core.fake import NOW_MS, Phone, Relay
+from tests.support import engine
 
 BUSINESS = "493023125000"
 CUSTOMER = "49123123456"
@@ -60,8 +61,9 @@ class World:
     async def start(self, *, folder: Path | None = None, **settings: Any) -> None:
         folder = folder or self.folder / "core"
         folder.mkdir(exist_ok=True)
-        config = CoreConfig(data_dir=str(folder), relay=self.relay.url, number=BUSINESS, **settings)
-        self.core = await Core.open(folder, config, self.clock)
+        place = engine.current.settings(folder, "core")
+        self.config = CoreConfig(data_dir=str(folder), relay=self.relay.url, number=BUSINESS, **place, **settings)
+        self.core = await Core.open(folder, self.config, self.clock)
         self.port = await self.core.listen("127.0.0.1", 0)
         self.front = await self.connect(folder / "front.secret")
 

@@ -38,6 +38,7 @@ from corefast.wire.messages import (
     Registered,
     SignedPreKey,
 )
+from tests.support import engine
 
 IDENTITY = KeyPair.generate(os.urandom)
 _KEM_PUBLIC = KemKeyPair.generate().public
@@ -190,7 +191,8 @@ async def relay_at(
 ) -> AsyncIterator[tuple[Relay, str]]:
     """A relay in this process, over a real database and a real port."""
     settings.setdefault("registration", "open")
-    relay = await Relay.open(folder, RelayConfig(data_dir=str(folder), **settings), clock)
+    place = engine.current.settings(folder, "relay")
+    relay = await Relay.open(folder, RelayConfig(data_dir=str(folder), **place, **settings), clock)
     try:
         yield relay, await relay.listen("127.0.0.1", 0)
     finally:

@@ -16,6 +16,7 @@ from corefast.net.client import parse_relay_url
 from corefast.wire.codec import relay_codec
 from corefast.wire.messages import Attach, PostState, SetPin
 from tests.relay.party import Party, claim, envelope, envelope_id, play, upload
+from tests.support import engine
 from tests.support.programs import Program, free_port
 
 SHOP, PHONE = "493023125000", "493023125001"
@@ -25,16 +26,17 @@ SHOP, PHONE = "493023125000", "493023125001"
 async def relay_process(folder: Path, *flags: str, port: int = 0):
     """A running relay and its URL; killed at the end, as nothing may depend on a clean stop."""
     command = ["corefast.relay", "--data-dir", str(folder), "--listen", f"127.0.0.1:{port}", *flags]
-    program = await Program.start(*command)
+    program = await Program.start(*command, **engine.current.environ(folder, "relay"))
     try:
         yield program, (await program.fact(ready="relay"))["url"]
     finally:
         await program.kill()
 
 
-def run_relay(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "corefast.relay", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+def run_relay(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "corefast.relay", *arguments, "--data-dir", str(folder)]
+    environ = os.environ | engine.current.environ(folder, "relay")
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, env=environ)
 
 
 def test_nothing_stored_is_lost_when_the_relay_is_killed_under_load(tmp_path):
@@ -77,8 +79,7 @@ def test_code_is_issued_beside_the_running_relay_and_registers_once(tmp_path):
             shop = await Party(url).connect()
             with pytest.raises(RemoteRefused):
                 await shop.register(SHOP)
-            flags = ("--data-dir", str(tmp_path))
-            issued = await asyncio.to_thread(run_relay, "issue-code", "+49 30 23125000", *flags)
+            issued = await asyncio.to_thread(run_relay, tmp_path, "issue-code", "+49 30 23125000")
             code = issued.stdout.split()[0]
             assert issued.returncode == 0 and "10 minutes" in issued.stdout
             await shop.register(SHOP, code=code)
@@ -89,13 +90,13 @@ def test_code_is_issued_beside_the_running_relay_and_registers_once(tmp_path):
     play(main)
 
 
+@pytest.mark.one_engine
 def test_second_relay_on_the_same_folder_and_open_registration_beyond_loopback_are_refused(tmp_path):
     async def main():
         async with relay_process(tmp_path, "--registration", "open") as (program, _):
-            flags = ("--data-dir", str(tmp_path), "--listen")
             second, public = await asyncio.gather(
-                asyncio.to_thread(run_relay, *flags, "127.0.0.1:0"),
-                asyncio.to_thread(run_relay, *flags, "0.0.0.0:0", "--registration", "open"),
+                asyncio.to_thread(run_relay, tmp_path, "--listen", "127.0.0.1:0"),
+                asyncio.to_thread(run_relay, tmp_path, "--listen", "0.0.0.0:0", "--registration", "open"),
             )
             assert second.returncode == public.returncode == 2
             assert str(program.process.pid) in second.stderr
@@ -105,6 +106,7 @@ def test_second_relay_on_the_same_folder_and_open_registration_beyond_loopback_a
     play(main)
 
 
+@pytest.mark.one_engine
 def test_relay_keeps_its_url_and_its_files_private(tmp_path):
     async def main():
         port = free_port()
@@ -117,6 +119,7 @@ def test_relay_keeps_its_url_and_its_files_private(tmp_path):
     play(main)
 
 
+@pytest.mark.one_engine
 def test_garbage_truncated_oversize_and_replayed_bytes_end_their_connection_and_no_other(tmp_path):
     async def main():
         chance = random.Random(7)
@@ -224,6 +227,7 @@ async def _still_served(party: Party) -> None:
     assert (await party.peer.call(Attach())).address.device == 1
 
 
+@pytest.mark.one_engine
 def test_relay_has_no_body_on_its_disk_in_clear_and_nobody_in_its_log(tmp_path):
     """Bodies are ciphertext to the relay; here they are canaries, and after the ack its files are free of them."""
 
