@@ -232,6 +232,38 @@ class PinWrong(CallerError):
     code = "pin.wrong"
 
 
+class SlotClosed(CallerError):
+    """There is no such slot for linking: its code was used, is too old or was taken back."""
+
+    code = "slot.closed"
+
+
+class SlotRefused(CallerError):
+    """The first device did not agree: what it got does not open with its secret, or it did not answer in time."""
+
+    code = "slot.refused"
+
+
+class LinkCodeInvalid(CallerError):
+    """A text is no code for linking."""
+
+    code = "slot.code_invalid"
+
+
+class DeviceNotFirst(CallerError):
+    """Only a number's first device links and unlinks."""
+
+    code = "device.not_first"
+
+
+class DeviceUnknown(CallerError):
+    code = "device.unknown"
+
+
+class DevicesFull(CallerError):
+    code = "device.full"
+
+
 class NotAttached(CallerError):
     code = "link.not_attached"
 

@@ -66,7 +66,27 @@ MAX_MAILBOX_BYTES = 1_073_741_824
 MAX_UNANSWERED_POSTS = 4_096
 """Posts a core may have without a result."""
 
-MAX_DEVICES = 8
+MAX_DEVICES = 6
+"""Devices of a number: each message to it is encrypted this many times."""
+
+MAX_DEVICE_ID = 127
+"""The highest number a device can have (libsignal's). None is given twice, so an account links this often at most."""
+
+DEVICE_LIFE_MS = 45 * 86_400_000
+"""A linked device that was away this long is unlinked; its messages expired long ago."""
+
+SLOT_LIFE_MS = 600_000
+"""How long the code of a first device may be used."""
+
+MAX_SLOTS = 10_000
+"""Slots open at a time, some 4 KiB each at worst; one a number."""
+
+MAX_SLOT_MESSAGE_BYTES = 32_768
+"""Bytes of what a first device hands over: its identity, and the identities of the peers it knows."""
+
+MAX_HANDED_PEERS = 256
+"""Identities of peers that a first device hands over."""
+
 MAX_ONE_TIME_PREKEYS = 1_000
 """Stored a device and kind."""
 

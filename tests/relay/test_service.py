@@ -56,7 +56,7 @@ def test_repeated_claim_is_harmless_and_adds_no_keys(tmp_path):
         async with relay_at(tmp_path) as (_, url):
             shop = await Party(url).connect()
             first = await shop.register(SHOP, prekeys=upload(3, 2))
-            await shop.fetch(SHOP)
+            await (await Party(url).join(PHONE)).fetch(SHOP)
             assert await shop.register(SHOP, prekeys=upload(3, 2)) == first == Registered(Address(SHOP, 1), 1)
             assert (await shop.attach()).one_time_left == 2
 
@@ -194,14 +194,14 @@ def test_hundred_clients_ask_for_the_last_one_time_prekey_and_exactly_one_gets_i
 def test_uploaded_keys_that_were_given_out_do_not_come_back(tmp_path):
     async def main():
         async with relay_at(tmp_path, bundle_burst=50) as (_, url):
-            phone = await Party(url).join(PHONE)
+            phone, shop = await Party(url).join(PHONE), await Party(url).join(SHOP)
             keys = PutPreKeys(upload(3, 2, first_id=(1 << 24) - 2).__class__(one_time=_ring(3), one_time_kem=[]))
             assert (await phone.peer.call(keys)).one_time_left == 3
-            taken = [(await phone.fetch(PHONE)).devices[0].one_time.id for _ in range(2)]
+            taken = [(await shop.fetch(PHONE)).devices[0].one_time.id for _ in range(2)]
             assert taken == [(1 << 24) - 2, (1 << 24) - 1]
             assert (await phone.peer.call(keys)).one_time_left == 1
-            assert (await phone.fetch(PHONE)).devices[0].one_time.id == 0
-            assert (await phone.fetch(PHONE)).devices[0].one_time is None
+            assert (await shop.fetch(PHONE)).devices[0].one_time.id == 0
+            assert (await shop.fetch(PHONE)).devices[0].one_time is None
 
     play(main)
 
@@ -231,9 +231,10 @@ def test_device_hears_when_its_stock_falls_to_the_floor(tmp_path):
     async def main():
         async with relay_at(tmp_path, bundle_burst=10) as (_, url):
             phone = await Party(url).join(PHONE, prekeys=upload(PREKEY_FLOOR + 2, KEM_PREKEY_FLOOR + 9))
-            await phone.fetch(PHONE)
+            shop = await Party(url).join(SHOP)
+            await shop.fetch(PHONE)
             assert not phone.low
-            await phone.fetch(PHONE)
+            await shop.fetch(PHONE)
             await phone.until(lambda: phone.low)
             assert phone.low[0].one_time_left == PREKEY_FLOOR
 
@@ -291,8 +292,9 @@ def test_token_moves_forward_and_an_older_copy_is_refused(tmp_path):
             assert await refused(copy.attach()) == "attach.superseded"
             assert await refused(copy.attach(shards=[2], next_token=TOKENS[2])) == "parameter.invalid"
             assert await refused(copy.attach(shards=[0], next_token=b"short")) == "parameter.invalid"
-            core.post(envelope(1, SHOP), commit_seq=50)
-            await core.until(lambda: core.items)
+            await Party(url).join(PHONE)
+            core.post(envelope(1, PHONE), commit_seq=50)
+            await core.until(lambda: core.results)
             wish = {"shards": [0, 1], "token": TOKENS[1], "next_token": TOKENS[2]}
             assert await refused(copy.attach(**wish, commit_seq=49)) == "attach.superseded"
             assert not core.is_lost

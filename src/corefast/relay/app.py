@@ -20,12 +20,14 @@ from corefast.relay.config import CodeConfig, MigrateConfig, RelayConfig, is_loo
 from corefast.relay.gauge import Gauges
 from corefast.relay.identity import load_key
 from corefast.relay.journal import Journal
+from corefast.relay.linking import Linking
 from corefast.relay.mailbox import SHARD_BITS, Device
 from corefast.relay.prekeys import PreKeys
 from corefast.relay.rate import Buckets
 from corefast.relay.registry import Registration, Registry
 from corefast.relay.router import Router
-from corefast.relay.service import Service, tell_low
+from corefast.relay.service import Service, tell_devices, tell_low
+from corefast.relay.slot import Slots
 from corefast.relay.store.account import AccountStore
 from corefast.relay.store.attachment import AttachmentStore
 from corefast.relay.store.code import CodeStore
@@ -108,11 +110,14 @@ class Relay:
 
     def _make_service(self) -> Service:
         registration = Registration(self._registry, self.admission, self._prekeys, self._database, self._on_replaced)
+        self._linking = Linking(self._registry, registration, self._prekeys, self._database, self._on_unlinked)
         return Service(
             database=self._database,
             router=self._router,
             registry=self._registry,
             registration=registration,
+            linking=self._linking,
+            slots=Slots(self._clock, os.urandom),
             admission=self.admission,
             prekeys=self._prekeys,
             attachments=self._attachments,
@@ -122,13 +127,17 @@ class Relay:
 
     async def _restore_mailboxes(self) -> None:
         """Learn how full each mailbox is, and go on telling whoever wrote to a device that was replaced."""
-        orphaned = []
+        orphaned: list[int] = []
+        dropped: list[int] = []
         for mailbox, items, size in await self._mailboxes.counts():
             self._router.restore(mailbox, items, size)
-            if self._router.devices[mailbox >> SHARD_BITS].is_gone:
-                orphaned.append(mailbox)
+            row = mailbox >> SHARD_BITS
+            if self._router.devices[row].is_gone:
+                (dropped if self._registry.is_unlinked(row) else orphaned).append(mailbox)
         if orphaned:
             self._start(self._guard(self._sweep.fail(orphaned)))
+        if dropped:
+            self._start(self._guard(self._sweep.drop(dropped)))
 
     async def listen(self, host: str, port: int) -> str:
         """Serve on *host* and *port*, start the clockwork, and return the relay's URL."""
@@ -174,6 +183,13 @@ class Relay:
             mailboxes += mailboxes_of(device.row, device.account.shards)
         self._router.when_written(lambda: self._start(self._guard(self._sweep.fail(mailboxes))))
 
+    def _on_unlinked(self, device: Device) -> None:
+        """Cut a device off that is none of its number's any more; nobody waits for what waits for it."""
+        mailboxes = mailboxes_of(device.row, device.account.shards)
+        presence.evict(device, range(device.account.shards), "device.unlinked")
+        tell_devices(device.account)
+        self._router.when_written(lambda: self._start(self._guard(self._sweep.drop(mailboxes))))
+
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(PULSE_S)
@@ -194,6 +210,7 @@ class Relay:
         """Let everything pass whose time is over."""
         self._gauges.expired(await self._sweep.expire())
         await self._codes.expire(self._clock())
+        await self._linking.drop_absent(self._clock())
 
     async def _guard(self, chore: Coroutine[None, None, None]) -> None:
         """A chore that fails is logged and done again next time: in the next round, or after the next start."""

@@ -21,7 +21,10 @@ cdef class Account:
     cdef public int shards
     cdef public list devices
     cdef bint could_take(self, object post)
-    cdef bint is_named_by(self, list parts)
+    cdef list others(self, Device device)
+
+
+cdef bint are_named_by(list devices, list parts)
 
 
 cdef class Device:

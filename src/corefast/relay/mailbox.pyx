@@ -53,14 +53,21 @@ cdef class Account:
                 return False
         return True
 
-    cdef bint is_named_by(self, list parts):
-        """True when *parts* are for exactly these devices, in order."""
-        if len(parts) != len(self.devices):
+    cdef list others(self, Device device):
+        """Return the devices that a post of *device* has to name: all, but itself where it is one of them."""
+        if device.account is not self:
+            return self.devices
+        return [each for each in self.devices if each is not device]
+
+
+cdef bint are_named_by(list devices, list parts):
+    """True when *parts* are for exactly these devices, in order."""
+    if len(parts) != len(devices):
+        return False
+    for device, part in zip(devices, parts):
+        if (<Device>device).address.device != part.device:
             return False
-        for device, part in zip(self.devices, parts):
-            if (<Device>device).address.device != part.device:
-                return False
-        return True
+    return True
 
 
 cdef class Device:

@@ -73,30 +73,31 @@ class PreKeys:
     async def count(self, device: Device) -> Stock:
         return await self._store.count(device.row)
 
-    async def take_bundle(self, account: Account) -> Bundle:
-        """Return what is needed to write to each device; a one-time key in it is gone here before it leaves.
+    async def take_bundle(self, account: Account, asker: Device) -> Bundle:
+        """Return what *asker* needs to write to each device; a one-time key in it is gone here before it leaves.
 
         Where the stock is empty the last-resort KEM key stands in, without a one-time curve key.
         """
         for _ in range(3):
-            devices = list(account.devices)
+            devices = [device for device in account.devices if device is not asker]
             taken = await self._store.take([device.row for device in devices])
-            keys = await self._store.load(account.number)
-            if [key.row for key in keys] == [device.row for device in devices]:
-                return self._bundle(account.number, devices, keys, taken)
+            found = await self._store.load(account.number)
+            keys = [key for key in found if key.row != asker.row]
+            if found and [key.row for key in keys] == [device.row for device in devices]:
+                bundles = self._bundles(devices, keys, taken)
+                return Bundle(account.number, found[0].identity, found[0].devices_version, bundles)
         raise NumberUnknown("the number is changing hands")
 
-    def _bundle(
-        self, number: str, devices: Sequence[Device], keys: Sequence[DeviceKeys], taken: Sequence[Taken]
-    ) -> Bundle:
+    def _bundles(
+        self, devices: Sequence[Device], keys: Sequence[DeviceKeys], taken: Sequence[Taken]
+    ) -> list[DeviceBundle]:
         for device, key in zip(devices, keys, strict=True):
             if key.stock.one_time <= PREKEY_FLOOR or key.stock.one_time_kem <= KEM_PREKEY_FLOOR:
                 self._on_low(device, key.stock)
-        bundles = [
+        return [
             DeviceBundle(key.device, key.registration_id, key.signed, got.one_time_kem or key.last_resort, got.one_time)
             for key, got in zip(keys, taken, strict=True)
         ]
-        return Bundle(number, keys[0].identity, keys[0].devices_version, bundles)
 
 
 def check_upload(identity: bytes, upload: PreKeyUpload, *, is_first: bool = False) -> None:

@@ -1,8 +1,9 @@
 """Numbers and who owns them; all of them are in memory, without their keys, as every post looks one up."""
 
 import asyncio
+import contextlib
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from corefast.address import Address, canonical_number
 from corefast.errors import NumberInvalid, NumberTaken, Overloaded, ParameterInvalid
@@ -32,14 +33,23 @@ class Registry:
         self._links: dict[bytes, Device] = {}
         self._keys: dict[int, bytes] = {}
         self._last_device = 0
+        self._unlinked: set[int] = set()
+        self.linked: dict[int, Device] = {}
+        """Devices other than their number's first, by row."""
+        self.seen_ms: dict[int, int] = {}
+        """When a device attached last, to a day, by row."""
 
     async def load(self) -> None:
         """Read everything, once at the start."""
         numbers, devices = await self._store.load()
         for number, version, shards in numbers:
             self._accounts[number] = Account(number, version, shards)
-        for row, number, device, link_key in devices:
+        for row, number, device, link_key, seen_ms, is_unlinked in devices:
             self._put(row, device, self._accounts[number], link_key)
+            if link_key is not None:
+                self.seen_ms[row] = seen_ms
+            elif is_unlinked:
+                self._unlinked.add(row)
 
     def _put(self, row: int, device: int, account: Account, link_key: bytes | None) -> Device:
         made = Device(row, Address(account.number, device), account)
@@ -51,7 +61,15 @@ class Registry:
             account.devices.append(made)
             self._links[link_key] = made
             self._keys[row] = link_key
+            if device > 1:
+                self.linked[row] = made
         return made
+
+    def _drop(self, device: Device) -> None:
+        device.is_gone = True
+        del self._links[self._keys.pop(device.row)]
+        self.linked.pop(device.row, None)
+        self.seen_ms.pop(device.row, None)
 
     def find(self, number: str) -> Account | None:
         return self._accounts.get(number)
@@ -77,11 +95,31 @@ class Registry:
         old = self._accounts.get(claim.number)
         replaced = list(old.devices) if old is not None else []
         for device in replaced:
-            device.is_gone = True
-            del self._links[self._keys.pop(device.row)]
+            self._drop(device)
         account = Account(claim.number, version, claim.shards)
         self._accounts[claim.number] = account
         return self._put(row, 1, account, link_key), replaced
+
+    async def last_device(self, number: str) -> int:
+        """Return the highest device id that this account ever gave out."""
+        return await self._store.last_device(number)
+
+    def is_unlinked(self, row: int) -> bool:
+        """Tell a device that was unlinked from one whose number has a new owner."""
+        return row in self._unlinked
+
+    def link(self, account: Account, address: Address, link_key: bytes, row: int, now_ms: int) -> Device:
+        """Put a durable new device into memory: the account's list moves on."""
+        account.devices_version += 1
+        self.seen_ms[row] = now_ms
+        return self._put(row, address.device, account, link_key)
+
+    def unlink(self, device: Device) -> None:
+        """Take a device out whose end is durable: the account's list moves on."""
+        self._drop(device)
+        self._unlinked.add(device.row)
+        device.account.devices.remove(device)
+        device.account.devices_version += 1
 
 
 class Registration:
@@ -106,13 +144,20 @@ class Registration:
     async def register(self, link_key: bytes, claim: Register) -> Device:
         """Return the device that *link_key* now is; durable. Raises what `Register` names."""
         self._check_form(claim)
-        lock = self._locks.setdefault(claim.number, asyncio.Lock())
+        async with self.turn(claim.number, link_key):
+            return await self._register(link_key, claim)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, number: str, link_key: bytes = b"") -> AsyncIterator[None]:
+        """Whoever changes the devices of *number* does it in here, one at a time; a new *link_key* is in one turn."""
+        lock = self._locks.setdefault(number, asyncio.Lock())
         async with lock:
             if link_key in self._claiming:
                 raise Overloaded("this link key claims a number already; wait for the answer")
-            self._claiming.add(link_key)
+            if link_key:
+                self._claiming.add(link_key)
             try:
-                return await self._register(link_key, claim)
+                yield
             finally:
                 self._claiming.discard(link_key)
 
@@ -166,7 +211,14 @@ class Registration:
     def _check_form(self, claim: Register) -> None:
         if canonical_number(claim.number, development=self._admission.mode is Mode.OPEN) != claim.number:
             raise NumberInvalid("a number is written as digits with its country code, without a plus")
-        if len(claim.identity) != IDENTITY_BYTES or not 0 <= claim.registration_id <= MAX_REGISTRATION_ID:
-            raise ParameterInvalid("an identity has 33 bytes, a registration id 14 bits")
+        check_registration_id(claim.registration_id)
+        if len(claim.identity) != IDENTITY_BYTES:
+            raise ParameterInvalid("an identity has 33 bytes")
         if not 1 <= claim.shards <= MAX_SHARDS or claim.shards & (claim.shards - 1):
             raise ParameterInvalid(f"the number of shards is a power of two up to {MAX_SHARDS}")
+
+
+def check_registration_id(registration_id: int) -> None:
+    """Raise `ParameterInvalid` unless this is one."""
+    if not 0 <= registration_id <= MAX_REGISTRATION_ID:
+        raise ParameterInvalid("a registration id has 14 bits")

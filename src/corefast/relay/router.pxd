@@ -22,7 +22,7 @@ cdef class Router:
     cdef readonly int64_t acked
     cdef readonly int64_t direct
     cdef int _post(self, Outlet sender, object wire, int64_t now_ms) except -1
-    cdef int _accept(self, Outlet sender, Account account, object wire, int64_t now_ms) except -1
+    cdef int _accept(self, Outlet sender, list devices, object wire, int64_t now_ms) except -1
     cdef int _repeat(self, Post post, Outlet sender) except -1
     cdef int _take(self, Item item, int64_t now_ms) except -1
     cdef int _queue(self, Item item) except -1

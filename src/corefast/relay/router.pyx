@@ -18,7 +18,7 @@ from corefast.limits import (
     MESSAGE_TTL_MS as _MESSAGE_TTL_MS,
 )
 from corefast.relay.ledger cimport Ledger
-from corefast.relay.mailbox cimport DRAINING, GONE, HELD, LIVE, QUEUED, STORED, WRITING
+from corefast.relay.mailbox cimport DRAINING, GONE, HELD, LIVE, QUEUED, STORED, WRITING, are_named_by
 from corefast.relay.mailbox import ITEM_OVERHEAD as _ITEM_OVERHEAD, SHARD_BITS as _SHARD_BITS
 from corefast.wire.messages import Kind, PostResult, PostState
 
@@ -128,11 +128,12 @@ cdef class Router:
             return self._answer(sender, wire.id, S_UNKNOWN, now_ms)
         if not (<Account>found).could_take(wire) or sender.unanswered >= MAX_UNANSWERED_POSTS:
             return self._answer(sender, wire.id, S_REFUSED, now_ms)
-        if (<Account>found).devices_version != wire.devices_version or not (<Account>found).is_named_by(wire.parts):
+        devices = (<Account>found).others(sender.device)
+        if (<Account>found).devices_version != wire.devices_version or not are_named_by(devices, wire.parts):
             return self._answer(sender, wire.id, S_DEVICES_CHANGED, now_ms)
-        return self._accept(sender, <Account>found, wire, now_ms)
+        return self._accept(sender, devices, wire, now_ms)
 
-    cdef int _accept(self, Outlet sender, Account account, object wire, int64_t now_ms) except -1:
+    cdef int _accept(self, Outlet sender, list devices, object wire, int64_t now_ms) except -1:
         """Take the post as a whole or not at all."""
         cdef bytes id = wire.id
         cdef Post post = Post(id, sender)
@@ -140,7 +141,7 @@ cdef class Router:
         cdef Item item
         cdef list fresh = []
         cdef int64_t expires_ms = min(max(wire.expires_ms, 0), now_ms + _MESSAGE_TTL_MS)
-        for device, part in zip(account.devices, wire.parts):
+        for device, part in zip(devices, wire.parts):
             box = (<Device>device).box_for(sender.device.account.number)
             item = box.find(id, sender.device)
             if item is None:
@@ -157,7 +158,7 @@ cdef class Router:
         if not fresh:
             return self._answer(sender, id, S_STORED, now_ms)
         post.waiting = len(fresh)
-        post.acked_by = [] if len(account.devices) > 1 else None
+        post.acked_by = [] if len(devices) > 1 else None
         post.asked = 1
         sender.unanswered += 1
         for entry in fresh:
@@ -438,7 +439,7 @@ cdef class Router:
     # ── what others decide ─────────────────────────────────────────────────────────────────────────────────────────
 
     def discard(self, int kind, list rows):
-        """Take rows (seq, mailbox, kind, sender, size, id) from the store and tell their authors *kind*.
+        """Take rows (seq, mailbox, kind, sender, size, id) from the store and tell their authors *kind*; 0: nobody.
 
         A message that is in flight to an open connection stays: its ack may be on the way.
         """
@@ -449,7 +450,7 @@ cdef class Router:
             author = self.devices[sender]
             if row_kind < 16 and box.find(id, author) is not None:
                 continue
-            if row_kind < 16:
+            if row_kind < 16 and kind:
                 self._report(kind, box, (seq, box, size), id, author, None, now_ms)
             else:
                 self._remove((seq, box, size))

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from corefast.errors import NotAttached, NumberUnknown, ParameterInvalid, PeerOutOfTurn, RateLimited
+from corefast.errors import (
+    DeviceNotFirst,
+    NotAttached,
+    NumberUnknown,
+    ParameterInvalid,
+    PeerOutOfTurn,
+    RateLimited,
+    SlotRefused,
+)
+from corefast.limits import SLOT_LIFE_MS
 from corefast.metrics import relay_bundles, relay_registrations
 from corefast.net.calls import Dispatcher
 from corefast.net.transport import Handler, Peer
@@ -11,20 +20,29 @@ from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
 from corefast.relay.client import Client
-from corefast.relay.mailbox import Device
+from corefast.relay.linking import Linking
+from corefast.relay.mailbox import Account, Device
 from corefast.relay.prekeys import PreKeys
 from corefast.relay.rate import Buckets
 from corefast.relay.registry import Registration, Registry
 from corefast.relay.router import Router
+from corefast.relay.slot import Slots
 from corefast.relay.store.prekey import Stock
 from corefast.store.database import Database, Unit
 from corefast.wire.messages import (
     Ack,
+    AnswerSlot,
     Attach,
     Attached,
     Bundle,
+    DeviceList,
+    DevicesChanged,
     Done,
     FetchBundle,
+    JoinSlot,
+    LinkDevice,
+    ListDevices,
+    OpenSlot,
     PostBatch,
     PostResult,
     PostResults,
@@ -35,6 +53,10 @@ from corefast.wire.messages import (
     Register,
     Registered,
     SetPin,
+    SlotAnswer,
+    SlotJoined,
+    SlotOpened,
+    UnlinkDevice,
 )
 
 REGISTRATION_BURST = 30
@@ -56,6 +78,8 @@ class Service:
         router: Router,
         registry: Registry,
         registration: Registration,
+        linking: Linking,
+        slots: Slots,
         admission: Admission,
         prekeys: PreKeys,
         attachments: Attachments,
@@ -66,12 +90,15 @@ class Service:
         self._router = router
         self._registry = registry
         self._registration = registration
+        self._linking = linking
+        self._slots = slots
         self._admission = admission
         self._prekeys = prekeys
         self._attachments = attachments
         self._bundle_rate = bundle_rate
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._upload_rate = Buckets(UPLOAD_BURST, UPLOAD_REFILL_PER_S)
+        self._join_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._clock = clock
         self._one_way: dict[type, Callable[[Peer, Any], None]] = {PostBatch: self.post, Ack: self.ack}
         self._calls = Dispatcher(
@@ -81,6 +108,12 @@ class Service:
                 PutPreKeys: self.put_prekeys,
                 FetchBundle: self.fetch_bundle,
                 SetPin: self.set_pin,
+                OpenSlot: self.open_slot,
+                JoinSlot: self.join_slot,
+                AnswerSlot: self.answer_slot,
+                LinkDevice: self.link_device,
+                ListDevices: self.list_devices,
+                UnlinkDevice: self.unlink_device,
             }
         )
 
@@ -130,8 +163,10 @@ class Service:
             raise NotAttached("the connection ended or the number changed hands")
         presence.evict(device, shards, "attach.superseded", besides=client)
         client.open(device, shards, has_token=bool(wish.shards))
+        self._linking.saw(device, self._clock())
         wanted = stock.one_time == 0 and stock.one_time_kem == 0
-        return Attached(device.address, device.account.devices_version, *stock, wanted)
+        devices = [each.address.device for each in device.account.devices]
+        return Attached(device.address, device.account.devices_version, *stock, wanted, devices)
 
     async def _commit_attach(self, device: Device, wish: Attach) -> None:
         unit = Unit()
@@ -152,7 +187,7 @@ class Service:
         if account is None:
             raise NumberUnknown("nobody is registered under this number")
         self._limit(self._bundle_rate, (device.row, message.number))
-        bundle = await self._prekeys.take_bundle(account)
+        bundle = await self._prekeys.take_bundle(account, device)
         for entry in bundle.devices:
             relay_bundles.labels("one_time" if entry.one_time is not None else "last_resort").inc()
         return bundle
@@ -162,6 +197,52 @@ class Service:
         self._limit(self._upload_rate, device.row)
         await self._admission.set_pin(device.account.number, message.pin)
         return Done()
+
+    # ── several devices of a number ────────────────────────────────────────────────────────────────────────────────
+
+    def open_slot(self, peer: Peer, message: OpenSlot) -> SlotOpened:
+        device = _first_device_of(peer)
+        self._limit(self._upload_rate, device.row)
+        self._linking.check_room(device.account)
+        return SlotOpened(self._slots.open(device), SLOT_LIFE_MS)
+
+    async def join_slot(self, peer: Peer, message: JoinSlot) -> SlotAnswer:
+        self._limit(self._join_rate, peer.address.rpartition(":")[0])
+        link_key = peer.state.link_key
+        if self._registry.find_link(link_key) is not None:
+            raise ParameterInvalid("this link key has a number already")
+        slot = self._slots.find(message.slot)
+        owner = presence.holder(slot.owner)
+        if not isinstance(owner, Client):
+            raise SlotRefused("the first device is not connected; try again when it is")
+        answer = slot.join(link_key, message.message)
+        owner.peer.notify(SlotJoined(slot.id, link_key, message.message))
+        return SlotAnswer(await self._slots.answer(slot, answer))
+
+    def answer_slot(self, peer: Peer, message: AnswerSlot) -> Done:
+        self._slots.settle(_first_device_of(peer), message)
+        return Done()
+
+    async def link_device(self, peer: Peer, message: LinkDevice) -> Registered:
+        link_key = peer.state.link_key
+        known = self._registry.find_link(link_key)
+        if known is None:
+            slot = self._slots.approved(message.slot, link_key)
+            known = await self._linking.link(slot.owner, link_key, message, self._clock())
+            self._slots.close(slot)
+            tell_devices(known.account)
+        peer.state.device = known
+        return Registered(known.address, known.account.devices_version)
+
+    def list_devices(self, peer: Peer, message: ListDevices) -> DeviceList:
+        return self._linking.list(_device_of(peer).account)
+
+    async def unlink_device(self, peer: Peer, message: UnlinkDevice) -> DeviceList:
+        account = _first_device_of(peer).account
+        await self._linking.unlink(account, message.device)
+        return self._linking.list(account)
+
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def post(self, peer: Peer, batch: PostBatch) -> None:
         client: Client = peer.state
@@ -191,11 +272,31 @@ def tell_low(device: Device, stock: Stock) -> None:
         present.peer.notify(PreKeysLow(*stock))
 
 
+def tell_devices(account: Account) -> None:
+    """Tell the connected devices of an account which devices it has now."""
+    news = DevicesChanged(account.devices_version, [device.address.device for device in account.devices])
+    for device in account.devices:
+        present = presence.holder(device)
+        if isinstance(present, Client):
+            present.peer.notify(news)
+
+
 def _device_of(peer: Peer) -> Device:
     client: Client = peer.state
     if client.device is None or client.device.is_gone:
         raise NotAttached("register or attach first")
     return client.device
+
+
+def _first_device_of(peer: Peer) -> Device:
+    """Return the attached device, which has to be its number's first and a phone."""
+    client: Client = peer.state
+    device = _device_of(peer)
+    if client.outlet is None:
+        raise NotAttached("attach first")
+    if device.address.device != 1 or client.tokened:
+        raise DeviceNotFirst("only the first device of a phone's number links and unlinks others")
+    return device
 
 
 def _check_shards(wished: list[int], shards: int) -> list[int]:

@@ -48,10 +48,17 @@ class Sweep:
 
     async def fail(self, mailboxes: Iterable[int]) -> None:
         """Report everything in the mailboxes of replaced devices as `FAILED`."""
+        await self._clear(mailboxes, Kind.FAILED)
+
+    async def drop(self, mailboxes: Iterable[int]) -> None:
+        """Empty the mailboxes of unlinked devices; what becomes of a message is said by the devices that stay."""
+        await self._clear(mailboxes, 0)
+
+    async def _clear(self, mailboxes: Iterable[int], kind: int) -> None:
         for mailbox in mailboxes:
             after = 0
             while rows := await self._store.pending_of(mailbox, after, PAGE_ROWS):
-                self._router.discard(Kind.FAILED, rows)
+                self._router.discard(kind, rows)
                 after = rows[-1][0]
 
 

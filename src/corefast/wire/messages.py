@@ -124,6 +124,8 @@ class Attached(msgspec.Struct, frozen=True, array_like=True, tag=4):
     one_time_kem_left: int
     prekeys_wanted: bool = False
     """The relay was restored and dropped the one-time stock: upload a new one."""
+    devices: list[int] = []
+    """All devices of the account in list *devices_version*, this one among them."""
 
 
 class PutPreKeys(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -138,7 +140,10 @@ class PreKeyCount(msgspec.Struct, frozen=True, array_like=True, tag=6):
 
 
 class FetchBundle(msgspec.Struct, frozen=True, array_like=True, tag=7):
-    """→ `Bundle`; takes one one-time prekey of each kind from each device. Errors: `number.unknown`, `rate.limited`."""
+    """→ `Bundle`; takes one one-time prekey of each kind from each device. Errors: `number.unknown`, `rate.limited`.
+
+    The bundle of the caller's own number leaves out the caller, and may be empty.
+    """
 
     number: str
 
@@ -160,6 +165,95 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=10):
     pass
 
 
+# ── several devices of a number, calls and what the relay says unasked ─────────────────────────────────────────────
+
+
+class OpenSlot(msgspec.Struct, frozen=True, array_like=True, tag=18):
+    """From a number's first device: make a place where a new device can meet it, once. → `SlotOpened`.
+
+    An older slot of the account closes. Errors: `device.not_first`, `device.full`, `rate.limited`, `overloaded`.
+    """
+
+
+class SlotOpened(msgspec.Struct, frozen=True, array_like=True, tag=19):
+    slot: bytes
+    life_ms: int
+
+
+class JoinSlot(msgspec.Struct, frozen=True, array_like=True, tag=20):
+    """From a link key that has no number: hand *message* to the slot's first device. → `SlotAnswer`.
+
+    It uses the slot up, however it ends. Errors: `slot.closed`, `slot.refused`, `rate.limited`.
+    """
+
+    slot: bytes
+    message: bytes
+
+
+class SlotAnswer(msgspec.Struct, frozen=True, array_like=True, tag=21):
+    message: bytes
+
+
+class SlotJoined(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """To the first device: the holder of *link_key* says *message*; one-way, and `AnswerSlot` answers."""
+
+    slot: bytes
+    link_key: bytes
+    message: bytes
+
+
+class AnswerSlot(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """Hand *message* to who joined, and let exactly *link_key* become a device; an empty one refuses. → `Done`.
+
+    Errors: `slot.closed`.
+    """
+
+    slot: bytes
+    link_key: bytes
+    message: bytes
+
+
+class LinkDevice(msgspec.Struct, frozen=True, array_like=True, tag=24):
+    """Become a device of the number whose first device approved this link key in *slot*. → `Registered`.
+
+    The prekeys have to be signed by the number's identity. Repeating it is harmless. Errors: `slot.closed`,
+    `bundle.invalid`, `device.full`.
+    """
+
+    slot: bytes
+    registration_id: int
+    prekeys: PreKeyUpload
+
+
+class ListDevices(msgspec.Struct, frozen=True, array_like=True, tag=25):
+    """→ `DeviceList` of the caller's number."""
+
+
+class ListedDevice(msgspec.Struct, frozen=True, array_like=True):
+    """*seen_ms* is when it attached last, to a day; 0 where that is not known."""
+
+    device: int
+    seen_ms: int
+
+
+class DeviceList(msgspec.Struct, frozen=True, array_like=True, tag=26):
+    devices_version: int
+    devices: list[ListedDevice]
+
+
+class UnlinkDevice(msgspec.Struct, frozen=True, array_like=True, tag=27):
+    """From the first device: cut *device* off. → `DeviceList`. Errors: `device.not_first`, `device.unknown`."""
+
+    device: int
+
+
+class DevicesChanged(msgspec.Struct, frozen=True, array_like=True, tag=28):
+    """To every attached device of a number whose list changed; one-way."""
+
+    devices_version: int
+    devices: list[int]
+
+
 # ── posts and mailbox items, one-way ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -172,7 +266,10 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Post(msgspec.Struct, frozen=True, array_like=True):
-    """One message for every device of *to* in list *devices_version*; *id* (16 bytes) makes a repeat harmless."""
+    """One message for every device of *to* in list *devices_version*; *id* (16 bytes) makes a repeat harmless.
+
+    A post to the sender's own number leaves out the sender.
+    """
 
     id: bytes
     to: str
@@ -231,7 +328,8 @@ class Drained(msgspec.Struct, frozen=True, array_like=True, tag=15):
 
 
 class Evicted(msgspec.Struct, frozen=True, array_like=True, tag=16):
-    """Another connection took this place (`attach.superseded`) or the number (`number.taken`); the relay hangs up."""
+    """The relay hangs up: another connection took this place (`attach.superseded`) or the number (`number.taken`), or
+    the device is none of the number's any more (`device.unlinked`)."""
 
     code: str
 
@@ -261,4 +359,15 @@ Message = (
     | Drained
     | Evicted
     | PreKeysLow
+    | OpenSlot
+    | SlotOpened
+    | JoinSlot
+    | SlotAnswer
+    | SlotJoined
+    | AnswerSlot
+    | LinkDevice
+    | ListDevices
+    | DeviceList
+    | UnlinkDevice
+    | DevicesChanged
 )
