@@ -3,6 +3,26 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
+cdef extern from * nogil:
+    """
+    /* Eight words, big-endian, by two wide stores: a block that is read right behind narrow ones waits for them. */
+    typedef uint32_t corefast_words __attribute__((vector_size(16)));
+
+    static inline void corefast_store_digest(uint8_t *dst, const uint32_t *words) {
+        for (int half = 0; half < 2; half++) {
+            corefast_words four;
+            memcpy(&four, words + 4 * half, 16);
+    #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            four = ((four & 0x00ff00ffu) << 8) | ((four >> 8) & 0x00ff00ffu);
+            four = (four << 16) | (four >> 16);
+    #endif
+            memcpy(dst + 16 * half, &four, 16);
+        }
+    }
+    """
+    void store_digest "corefast_store_digest"(uint8_t *dst, const uint32_t *words)
+
+
 cdef inline uint16_t load_u16(const uint8_t *src) noexcept nogil:
     return <uint16_t> ((<uint32_t> src[0] << 8) | src[1])
 

@@ -3,6 +3,7 @@ from libc.stdint cimport uint8_t, uint32_t
 
 cdef enum:
     DIGEST_SIZE = 32
+    HMAC_BLOCK_SIZE = 64
 
 
 cdef struct HmacKey:
@@ -12,6 +13,8 @@ cdef struct HmacKey:
 
 
 cdef void hmac_load(HmacKey *key, const uint8_t *src, size_t size) noexcept nogil
+cdef size_t pad(uint8_t *message, size_t size) noexcept nogil
+cdef void hmac_padded(const HmacKey *key, const uint8_t *padded, size_t blocks, uint8_t *dst) noexcept nogil
 cdef void hmac_digest(const HmacKey *key, const uint8_t *src, size_t size, uint8_t *dst) noexcept nogil
 cdef void hmac_digest_pair(const HmacKey *key, const uint8_t *first, size_t first_size,
                            const uint8_t *second, size_t second_size, uint8_t *dst) noexcept nogil

@@ -2,13 +2,14 @@
 
 from libc.stdint cimport uint8_t
 
-from corefast.native.kdf cimport HmacKey, hkdf, hmac_digest, hmac_load
+from corefast.native.kdf cimport HMAC_BLOCK_SIZE, HmacKey, hkdf, hmac_load, hmac_padded, pad
 from corefast.native.memory cimport bytes_at, bytes_from, bytes_size, explicit_bzero
 
 from corefast.errors import KeyMalformed
 
-cdef uint8_t SEED_LABEL = 0x01
-cdef uint8_t NEXT_LABEL = 0x02
+# 0x01 and 0x02, padded once for every chain.
+cdef uint8_t SEED_LABEL[HMAC_BLOCK_SIZE]
+cdef uint8_t NEXT_LABEL[HMAC_BLOCK_SIZE]
 cdef const uint8_t *KEYS_INFO = b"WhisperMessageKeys"
 
 cdef enum:
@@ -22,8 +23,8 @@ cdef void chain_step(const uint8_t *chain_key, uint8_t *seed, uint8_t *next_key)
     """
     cdef HmacKey key
     hmac_load(&key, chain_key, KEY_SIZE)
-    hmac_digest(&key, &SEED_LABEL, 1, seed)
-    hmac_digest(&key, &NEXT_LABEL, 1, next_key)
+    hmac_padded(&key, SEED_LABEL, 1, seed)
+    hmac_padded(&key, NEXT_LABEL, 1, next_key)
     explicit_bzero(&key, sizeof(HmacKey))
 
 
@@ -54,3 +55,8 @@ def message_keys(bytes seed not None):
         raise KeyMalformed("a message seed has 32 bytes")
     derive_message_keys(bytes_at(seed), NULL, &keys)
     return bytes_from(keys.cipher, 32), bytes_from(keys.mac, 32), bytes_from(keys.iv, 16)
+
+
+SEED_LABEL[0], NEXT_LABEL[0] = 0x01, 0x02
+pad(SEED_LABEL, 1)
+pad(NEXT_LABEL, 1)
