@@ -49,6 +49,7 @@ MAY_USE = {
         "corefast.endpoint",
         "corefast.protocol.noise",
         "corefast.protocol.keys",
+        "corefast.protocol.pin",
     }
     | EDGE,
     "corefast.device": {

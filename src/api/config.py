@@ -1,6 +1,6 @@
 """The settings of the programs of this package."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -34,6 +34,28 @@ class ListenConfig(msgspec.Struct, frozen=True, kw_only=True):
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
     secret: Annotated[str, Meta(description="whsec_… to verify with, where no --data is given")] = ""
     json: Annotated[bool, Meta(description="print one JSON object a line")] = False
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+
+
+class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Shows and decides how customers stand with the core.
+
+    show NUMBER         its identity key's hash, safety number and pin
+    pin NUMBER          speak an older protocol with it, of --protocol, for a customer known to run old software
+    unpin NUMBER        end that
+    accept NUMBER HASH  acknowledge its new identity key, once the safety numbers were compared
+    list                the customers that are pinned, or whose keys are to be looked at
+    """
+
+    action: Annotated[str, Meta(description="show, pin, unpin, accept or list", extra={"positional": True})]
+    number: Annotated[str, Meta(description="the customer's number, in any spelling", extra={"positional": True})] = ""
+    hash: Annotated[str, Meta(description="the identity key's hash, for accept", extra={"positional": True})] = ""
+    protocol: Annotated[
+        Literal["x3dh", "without_spqr"], Meta(description="what pin allows: X3DH, or PQXDH without SPQR")
+    ] = "x3dh"
+    data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
+    json: Annotated[bool, Meta(description="print JSON")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 
 

@@ -61,6 +61,7 @@ V1_TITLES = {
     1021: "Bad user",
     1023: "Database error occurred",
     1025: "Request is not valid",
+    1028: "Identity change not acknowledged",
 }
 """Titles of the on-premises API, word for word: clients compare them."""
 
@@ -74,6 +75,11 @@ TABLE = {
     "message.too_long": Row(400, 1001, "a text has at most 4096 characters"),
     "recipient.type": Row(400, 1002, 'use "recipient_type": "individual"'),
     "recipient.is_sender": Row(400, 1021, "the recipient is this business's own number"),
+    "peer.unknown": Row(404, 1006, "no identity key of that number was seen yet"),
+    "identity.mismatch": Row(409, 1009, "the recipient has another identity key by now; look at it, and compare again"),
+    "identity.unacknowledged": Row(
+        403, 1028, "the recipient's identity key changed; compare the safety number and acknowledge the new one"
+    ),
     "message.unknown": Row(404, 1006, "no message has this id"),
     "message.damaged": Row(500, 1023, "this message is damaged in the database; no repeat helps, only a backup"),
     "cursor.invalid": Row(

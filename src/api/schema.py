@@ -99,7 +99,8 @@ class FeedEvent(msgspec.Struct, frozen=True):
     kind: Annotated[
         str,
         Meta(
-            description="message, sent, delivered, read, failed, expired, unreadable, identity_changed or superseded",
+            description="message, sent, delivered, read, failed, expired, unreadable, identity_changed, "
+            "bundle_downgraded or superseded",
             examples=["message"],
         ),
     ]

@@ -16,6 +16,7 @@ PROGRAMS = {
     "listen": ("api.listen", "receive, verify and print webhooks"),
     "phone": ("corefast.device", "use a phone in this terminal"),
     "migrate": ("corefast.supervisor.migrate", "bring the databases to this release's schema; --check only looks"),
+    "peer": ("api.peer", "look at a customer's identity key, accept a new one, allow an older protocol"),
     "key": ("api.key", "make, list and revoke API keys; show the webhook's secret"),
 }
 """Each command with its module and one line of help."""

@@ -148,6 +148,12 @@ class MessageVersionUnsupported(PeerError):
     code = "message.version"
 
 
+class MessageDowngraded(MessageVersionUnsupported):
+    """The first message of a session without a KEM key, from a peer that is not pinned to that."""
+
+    code = "message.downgraded"
+
+
 class MessageMacInvalid(PeerError):
     code = "message.mac"
 
@@ -350,6 +356,24 @@ class RecipientIsSender(CallerError):
 
 class MessageUnknown(CallerError):
     code = "message.unknown"
+
+
+class PeerUnknown(CallerError):
+    """No identity key of this number was seen yet."""
+
+    code = "peer.unknown"
+
+
+class IdentityMismatch(CallerError):
+    """The hash is not that of the identity key that the peer has now."""
+
+    code = "identity.mismatch"
+
+
+class IdentityUnacknowledged(CallerError):
+    """The peer's identity key changed, and the policy is to send nothing before somebody has acknowledged that."""
+
+    code = "identity.unacknowledged"
 
 
 class MessageDamaged(CorefastError):

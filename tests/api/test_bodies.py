@@ -4,7 +4,7 @@ import pytest
 
 from api.webhooks.bodies import encode_body
 from corefast.wire.body import Text
-from corefast.wire.gateway import Event, EventKind, Failure
+from corefast.wire.gateway import Event, EventKind, Failure, SeenIdentity
 
 PEER = "49123123456"
 
@@ -23,6 +23,17 @@ BODIES = {
         event(EventKind.MESSAGE, message_id="ABGGx", body=Text("hi"), reply_to="gBGGy"),
         '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"context":{"id":"gBGGy"},'
         '"from":"49123123456","id":"ABGGx","text":{"body":"hi"},"timestamp":"1900000005","type":"text"}]}',
+    ),
+    "a message under an identity key that nobody acknowledged": (
+        event(
+            EventKind.MESSAGE,
+            message_id="ABGGx",
+            body=Text("hi"),
+            identity=SeenIdentity("abc", 1_900_000_000_001, False),
+        ),
+        '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"from":"49123123456","id":"ABGGx","identity":'
+        '{"acknowledged":false,"created_timestamp":1900000000001,"hash":"abc"},"text":{"body":"hi"},'
+        '"timestamp":"1900000005","type":"text"}]}',
     ),
     "delivered": (
         event(EventKind.DELIVERED, message_id="gBGGx"),
@@ -51,6 +62,12 @@ BODIES = {
         event(EventKind.IDENTITY_CHANGED),
         '{"messages":[{"from":"49123123456","id":"evt_1","system":{"body":"The security code of 49123123456 changed.",'
         '"type":"user_identity_changed"},"timestamp":"1900000005","type":"system"}]}',
+    ),
+    "a session without its post-quantum key": (
+        event(EventKind.BUNDLE_DOWNGRADED),
+        '{"messages":[{"from":"49123123456","id":"evt_1","system":{"body":"A session with 49123123456 without its '
+        "post-quantum key was refused: old software, or somebody on the way. corefast peer pin 49123123456 allows it."
+        '","type":"bundle_downgraded"},"timestamp":"1900000005","type":"system"}]}',
     ),
     "superseded": (
         Event("evt_1", 0, 7, EventKind.SUPERSEDED, 1_900_000_005_999),

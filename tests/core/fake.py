@@ -16,6 +16,7 @@ from corefast.net.client import format_relay_url
 from corefast.net.server import serve
 from corefast.net.transport import Peer
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
+from corefast.protocol.pin import Pin
 from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
 from corefast.wire.content import Body, Content, decode_content, encode_content
@@ -54,6 +55,8 @@ class Phone:
             self.own.identity = like.own.identity
         self.upload = self.own.make_upload(os.urandom, 0).upload
         self.business = Correspondent.new()
+        self.has_kem = True
+        """Whether its bundles have a KEM key."""
 
     @property
     def number(self) -> str:
@@ -61,17 +64,23 @@ class Phone:
 
     def bundle(self) -> DeviceBundle:
         upload = self.upload
-        kem = upload.one_time_kem.pop() if upload.one_time_kem else upload.last_resort
+        kem = None
+        if self.has_kem:
+            kem = upload.one_time_kem.pop() if upload.one_time_kem else upload.last_resort
         one_time = upload.one_time.pop() if upload.one_time else None
         return DeviceBundle(self.address.device, self.own.registration_id, upload.signed, kem, one_time)
 
     def read(self, part: Part) -> Content:
-        opened = self.business.decrypt(self.own, part.kind, part.body, os.urandom)
+        opened = self.business.decrypt(self.own, part.kind, part.body, os.urandom, self.pin)
         return decode_content(opened.plaintext)
 
     def meet(self, bundle: Bundle) -> None:
         """Start a session with the business from its bundle."""
-        self.business.start(self.own, bundle_of(bundle, bundle.devices[0]), os.urandom)
+        self.business.start(self.own, bundle_of(bundle, bundle.devices[0]), os.urandom, self.pin)
+
+    @property
+    def pin(self) -> Pin:
+        return Pin.NONE if self.has_kem else Pin.X3DH
 
     def write(self, body: Body | str, message_id: bytes = b"", name: str = "") -> Item:
         """Return a mailbox item with *body*; the relay gives it its sequence."""

@@ -200,16 +200,19 @@ def test_changed_device_list_is_fetched_and_waiting_messages_keep_their_order(tm
     story(main, tmp_path)
 
 
-def test_new_identity_of_a_peer_is_told_and_gets_new_sessions(tmp_path):
+def test_new_identity_of_a_peer_is_told_and_what_was_meant_for_the_old_one_fails(tmp_path):
     async def main(world):
         await world.send("to the old phone")
         await world.statuses(2)
         phone = Phone(CUSTOMER)
         world.relay.replace(phone)
-        await world.send("to the new phone")
+        await world.send("to the old phone again")
         [changed] = await world.events(1, EventKind.IDENTITY_CHANGED)
         assert changed.peer == CUSTOMER
-        await world.statuses(4)
+        failed = (await world.statuses(3))[-1]
+        assert (failed.kind, failed.failure.code) == (EventKind.FAILED, 480)
+        await world.send("to the new phone")
+        await world.statuses(5)
         assert phone.read(world.relay.posts[-1].parts[0]).body.body == "to the new phone"
 
     story(main, tmp_path)

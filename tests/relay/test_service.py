@@ -104,6 +104,7 @@ def test_taken_number_is_refused_and_replace_cuts_the_owner_off(tmp_path):
             },
             "bundle.invalid",
         ),
+        ({"prekeys": msgspec.structs.replace(upload(0, 2), last_resort=None)}, "bundle.invalid"),
         ({"identity": b"short"}, "parameter.invalid"),
         ({"shards": 3}, "parameter.invalid"),
         ({"number": "+49 30 23125000"}, "number.invalid"),
@@ -208,6 +209,32 @@ def test_uploaded_keys_that_were_given_out_do_not_come_back(tmp_path):
 
 def _ring(count: int) -> list:
     return [curve_key(((1 << 24) - 2 + index) % (1 << 24)) for index in range(count)]
+
+
+def test_device_that_speaks_only_x3dh_registers_and_its_bundle_has_no_kem_key(tmp_path):
+    async def main():
+        prekeys = msgspec.structs.replace(upload(30, 0), last_resort=None)
+        async with relay_at(tmp_path) as (_, url):
+            phone, shop = await Party(url).connect(), await Party(url).join(SHOP)
+            await phone.register(PHONE, prekeys=prekeys)
+            await phone.attach()
+            for left in (29, 28):
+                [device] = (await shop.peer.call(FetchBundle(PHONE))).devices
+                assert device.kem is None and device.one_time is not None
+                assert device.signed == prekeys.signed and left > PREKEY_FLOOR
+            assert phone.low == []
+        async with relay_at(tmp_path) as (_, url):
+            shop = await Party(url, shop.key).connect()
+            await shop.attach()
+            [device] = (await shop.peer.call(FetchBundle(PHONE))).devices
+            assert device.kem is None and device.one_time == prekeys.one_time[2]
+            phone = await Party(url, phone.key).connect()
+            await phone.attach()
+            await phone.peer.call(PutPreKeys(upload(0, 0)))
+            [device] = (await shop.peer.call(FetchBundle(PHONE))).devices
+            assert device.kem == upload().last_resort
+
+    play(main)
 
 
 def test_bundle_fetches_of_a_pair_are_limited_and_others_are_not(tmp_path):

@@ -33,6 +33,14 @@ class System(msgspec.Struct, frozen=True):
     type: str
 
 
+class Identity(msgspec.Struct, frozen=True):
+    """The sender's identity key, where nobody had acknowledged it when the message came."""
+
+    acknowledged: bool
+    created_timestamp: int
+    hash: str
+
+
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
     code: int
     title: str
@@ -46,6 +54,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender":
     type: str
     text: Text | None = None
     context: Context | None = None
+    identity: Identity | None = None
     system: System | None = None
     errors: list[Trouble] = []
 
@@ -93,7 +102,11 @@ def encode_body(event: Event) -> bytes:
 
 def _message(event: Event) -> Body:
     context = Context(event.reply_to) if event.reply_to else None
-    message = Message(event.peer, event.message_id, _seconds(event), "text", text=Text(event.text), context=context)
+    seen = event.identity
+    identity = Identity(seen.acknowledged, seen.created_ms, seen.hash) if seen else None
+    message = Message(
+        event.peer, event.message_id, _seconds(event), "text", Text(event.text), context=context, identity=identity
+    )
     return Body([Contact(Profile(event.name), event.peer)], [message])
 
 
@@ -122,7 +135,19 @@ def _unreadable(event: Event) -> Body:
 
 
 def _identity_changed(event: Event) -> Body:
-    system = System(f"The security code of {event.peer} changed.", "user_identity_changed")
+    return _system_body(event, f"The security code of {event.peer} changed.", "user_identity_changed")
+
+
+def _bundle_downgraded(event: Event) -> Body:
+    text = (
+        f"A session with {event.peer} without its post-quantum key was refused: "
+        f"old software, or somebody on the way. corefast peer pin {event.peer} allows it."
+    )
+    return _system_body(event, text, "bundle_downgraded")
+
+
+def _system_body(event: Event, text: str, kind: str) -> Body:
+    system = System(text, kind)
     return Body(messages=[Message(event.peer, event.message_id or event.id, _seconds(event), "system", system=system)])
 
 
@@ -144,4 +169,5 @@ _MAKERS: dict[EventKind, Callable[[Event], Body]] = {
     EventKind.UNREADABLE: _unreadable,
     EventKind.IDENTITY_CHANGED: _identity_changed,
     EventKind.SUPERSEDED: _superseded,
+    EventKind.BUNDLE_DOWNGRADED: _bundle_downgraded,
 }

@@ -12,6 +12,7 @@ from corefast import metrics
 from corefast.address import canonical_number
 from corefast.core.account.apikeys import ApiKeys
 from corefast.core.account.duties import Duties
+from corefast.core.account.peers import Peers
 from corefast.core.account.place import Claim, Place
 from corefast.core.account.stock import Stock
 from corefast.core.config import CoreConfig, MigrateConfig
@@ -31,6 +32,7 @@ from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow
+from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import CorefastError, NumberInvalid, Overloaded, SetupError
 from corefast.link.secure import initiator_ik, responder_psk
@@ -96,6 +98,7 @@ class Core:
         database = await open_database(location_of(config), f"core {SHARD}")
         try:
             context, account = await open_context(database, vault, number, SHARD, clock, os.urandom)
+            context.identity_policy = Policy(config.identity_policy)
             core = cls(config, folder, context, account, ApiKeyStore(database, vault))
             await core._load()
             return core
@@ -114,6 +117,7 @@ class Core:
         self.results = Results(context, self.lanes, self.outbox, self.preparer, statuses)
         self.inbound = Inbound(context, self.lanes, statuses)
         claims = Claims(context, self._account.id_key)
+        self.peers = Peers(context, self.lanes)
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims)
         self.stock = Stock(context)
         given = self._config
@@ -147,7 +151,7 @@ class Core:
             self.lanes.count(lane, 1)
             if row.is_bare:
                 lane.waiting.append(row.message)
-        self.gateway = Gateway(self.context, self.sender, self.keys, self.feed, self.schedule)
+        self.gateway = Gateway(self.context, self.sender, self.keys, self.peers, self.feed, self.schedule)
         if self._config.webhook and self._config.webhook != self.schedule.webhook.url:
             await self.gateway.set_webhook(None, SetWebhook(self._config.webhook))
 

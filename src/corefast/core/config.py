@@ -1,6 +1,6 @@
 """The core's settings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -25,6 +25,12 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")
     ] = False
     replace: Annotated[bool, Meta(description="take the number over from whoever has it at the relay")] = False
+    identity_policy: Annotated[
+        Literal["flag", "block"],
+        Meta(
+            description="when a customer's identity key changes: tell and go on, or send nothing until it is accepted"
+        ),
+    ] = "flag"
     master_key_file: Annotated[str, Meta(description="the master key (default: master.key in the data folder)")] = ""
     database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
     database_password: Annotated[str, Meta(description="the database user's password")] = ""

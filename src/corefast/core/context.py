@@ -14,6 +14,7 @@ from corefast.core.store.lease import Lease
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.endpoint.stock import OwnKeys
+from corefast.endpoint.trust import Policy
 from corefast.store.database import Database
 
 
@@ -55,6 +56,8 @@ class Context(msgspec.Struct, kw_only=True):
     """Unix time in milliseconds."""
     random: Callable[[int], bytes]
     bell: Bell
+    identity_policy: Policy = Policy.FLAG
+    """What happens when a peer's identity key changes."""
 
     database: Database
     lease: Lease

@@ -6,6 +6,7 @@ from typing import Any
 
 from corefast import __version__, metrics
 from corefast.core.account.apikeys import ApiKeys
+from corefast.core.account.peers import Peers
 from corefast.core.account.place import Place
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
@@ -28,6 +29,7 @@ from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.gateway import (
+    AcceptIdentity,
     CheckKey,
     ClaimDeliveries,
     DeadDeliveries,
@@ -37,13 +39,16 @@ from corefast.wire.gateway import (
     GetHealth,
     GetMessage,
     GetMetrics,
+    GetPeer,
     GetWebhook,
     Health,
     ListDead,
     ListKeys,
+    ListPeers,
     MessageView,
     Metrics,
     NewKey,
+    PinPeer,
     ReadEvents,
     ReplayDeliveries,
     ReportDeliveries,
@@ -64,10 +69,13 @@ _SECRET_BYTES = 32
 class Gateway:
     """Serves the gateway protocol."""
 
-    def __init__(self, context: Context, sender: Sender, keys: ApiKeys, feed: Feed, schedule: Schedule) -> None:
+    def __init__(
+        self, context: Context, sender: Sender, keys: ApiKeys, peers: Peers, feed: Feed, schedule: Schedule
+    ) -> None:
         self._context = context
         self._sender = sender
         self._keys = keys
+        self._peers = peers
         self._feed = feed
         self._schedule = schedule
 
@@ -84,6 +92,10 @@ class Gateway:
             GetWebhook: self.get_webhook,
             ListDead: self.list_dead,
             ReplayDeliveries: self.replay,
+            GetPeer: lambda peer, message: self._peers.show(message),
+            PinPeer: lambda peer, message: self._peers.pin(message),
+            AcceptIdentity: lambda peer, message: self._peers.accept(message),
+            ListPeers: lambda peer, message: self._peers.list(message),
         }
         others = (ClaimDeliveries, ReportDeliveries)
         return FrontHandler(self._sender, self._dispatcher(functions, operations, others))
@@ -96,7 +108,8 @@ class Gateway:
             GetWebhook: self.get_webhook,
         }
         others = (CheckKey, NewKey, ListKeys, RevokeKey, Send, GetMessage, ReadEvents, SetWebhook, ListDead)
-        return self._dispatcher(functions, operations, (*others, ReplayDeliveries))
+        peers = (GetPeer, PinPeer, AcceptIdentity, ListPeers)
+        return self._dispatcher(functions, operations, (*others, ReplayDeliveries, *peers))
 
     def _dispatcher(
         self, functions: dict[type, Function], operations: "Operations", others: tuple[type, ...]

@@ -10,16 +10,16 @@ from corefast.wire.messages import Bundle, DeviceBundle, Part
 
 def bundle_of(bundle: Bundle, device: DeviceBundle) -> PreKeyBundle:
     """Return what `Correspondent.start` needs for one device of the relay's answer; nothing is verified yet."""
-    one_time = device.one_time
+    kem, one_time = device.kem, device.one_time
     return PreKeyBundle(
         identity=bundle.identity,
         registration_id=device.registration_id,
         signed_id=device.signed.id,
         signed_public=device.signed.public,
         signed_signature=device.signed.signature,
-        kem_id=device.kem.id,
-        kem_public=device.kem.public,
-        kem_signature=device.kem.signature,
+        kem_id=None if kem is None else kem.id,
+        kem_public=None if kem is None else kem.public,
+        kem_signature=None if kem is None else kem.signature,
         one_time_id=None if one_time is None else one_time.id,
         one_time_public=None if one_time is None else one_time.public,
     )

@@ -53,6 +53,7 @@ from corefast.errors import (
     BundleInvalid,
     KeyMalformed,
     MessageTooLong,
+    MessageDowngraded,
     MessageVersionUnsupported,
     PreKeyUnknown,
     SnapshotInvalid,
@@ -297,12 +298,12 @@ def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_k
     """Return (session, plaintext) of a first message, read with the private prekeys that it names.
 
     Raises what `Session.decrypt` does, KeyMalformed for a base key that is not a canonical point of prime order,
-    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None, and MessageVersionUnsupported for X3DH
+    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None, and MessageDowngraded for X3DH
     from a peer that is not pinned to it.
     """
     cdef SignalView view
     if message.version != PQXDH_VERSION and pin is not Pin.X3DH:
-        raise MessageVersionUnsupported("the first message of a session without a KEM key")
+        raise MessageDowngraded("the first message of a session without a KEM key")
     if message.one_time_id is None:
         our_one_time = None
     elif our_one_time is None:

@@ -76,7 +76,8 @@ class PreKeys:
     async def take_bundle(self, account: Account, asker: Device) -> Bundle:
         """Return what *asker* needs to write to each device; a one-time key in it is gone here before it leaves.
 
-        Where the stock is empty the last-resort KEM key stands in, without a one-time curve key.
+        Where the stock is empty the last-resort KEM key stands in, without a one-time curve key. A device that speaks
+        only X3DH has no KEM key at all.
         """
         for _ in range(3):
             devices = [device for device in account.devices if device is not asker]
@@ -92,7 +93,8 @@ class PreKeys:
         self, devices: Sequence[Device], keys: Sequence[DeviceKeys], taken: Sequence[Taken]
     ) -> list[DeviceBundle]:
         for device, key in zip(devices, keys, strict=True):
-            if key.stock.one_time <= PREKEY_FLOOR or key.stock.one_time_kem <= KEM_PREKEY_FLOOR:
+            is_kem_low = key.last_resort is not None and key.stock.one_time_kem <= KEM_PREKEY_FLOOR
+            if key.stock.one_time <= PREKEY_FLOOR or is_kem_low:
                 self._on_low(device, key.stock)
         return [
             DeviceBundle(key.device, key.registration_id, key.signed, got.one_time_kem or key.last_resort, got.one_time)
@@ -102,8 +104,10 @@ class PreKeys:
 
 def check_upload(identity: bytes, upload: PreKeyUpload, *, is_first: bool = False) -> None:
     """Raise `BundleInvalid` unless all keys have their form and the identity signed what has to be signed."""
-    if is_first and (upload.signed is None or upload.last_resort is None):
-        raise BundleInvalid("a device begins with a signed prekey and a last-resort KEM prekey")
+    if is_first and upload.signed is None:
+        raise BundleInvalid("a device begins with a signed prekey")
+    if is_first and upload.one_time_kem and upload.last_resort is None:
+        raise BundleInvalid("one-time KEM prekeys come with a last-resort one")
     if len(upload.one_time) > MAX_ONE_TIME_PREKEYS or len(upload.one_time_kem) > MAX_KEM_UPLOAD:
         raise BundleInvalid(f"an upload has at most {MAX_ONE_TIME_PREKEYS} and {MAX_KEM_UPLOAD} one-time prekeys")
     for key in upload.one_time:

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     UNREADABLE = "unreadable"
     IDENTITY_CHANGED = "identity_changed"
     SUPERSEDED = "superseded"
+    BUNDLE_DOWNGRADED = "bundle_downgraded"
 
 
 class Scope(StrEnum):
@@ -108,8 +109,8 @@ class Idempotency(msgspec.Struct, frozen=True, array_like=True):
 class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """→ `Accepted` once it is durable. *to* in any spelling.
 
-    Errors: `number.invalid`, `recipient.is_sender`, `message.too_long`, `parameter.missing`, `parameter.invalid`,
-    `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
+    Errors: `number.invalid`, `recipient.is_sender`, `identity.unacknowledged`, `message.too_long`, `parameter.missing`,
+    `parameter.invalid`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
     """
 
     account: str
@@ -152,11 +153,20 @@ class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
     reply_to: str = ""
 
 
+class SeenIdentity(msgspec.Struct, frozen=True, array_like=True):
+    """The identity key under which a message came, as it stood then: *hash* names it, *created_ms* is when it came."""
+
+    hash: str
+    created_ms: int
+    acknowledged: bool
+
+
 class Event(msgspec.Struct, frozen=True, array_like=True):
     """One fact of the feed, the same bytes each time it is read.
 
     *id* is `evt_…`, stable; *position* orders events of one *shard*; *message_id* as clients see it; *body*, *name*
-    and *reply_to* only for `MESSAGE`, *failure* only for `FAILED` and `EXPIRED`.
+    and *reply_to* only for `MESSAGE`, *identity* for one under a key that was not acknowledged then; *failure* only for
+    `FAILED` and `EXPIRED`.
     """
 
     id: str
@@ -170,6 +180,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     name: str = ""
     reply_to: str = ""
     failure: Failure | None = None
+    identity: SeenIdentity | None = None
 
     @property
     def text(self) -> str:
@@ -278,6 +289,78 @@ class ReplayDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=28):
     event_ids: list[str] = []
 
 
+# ── peers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PeerPin(StrEnum):
+    """What the operator allows one peer: an older protocol than everybody else has to speak (docs/protocol.md)."""
+
+    NONE = "none"
+    WITHOUT_SPQR = "without_spqr"
+    X3DH = "x3dh"
+
+
+class GetPeer(msgspec.Struct, frozen=True, array_like=True, tag=40):
+    """→ `PeerView`. *number* in any spelling; *account* may be left out. Errors: `number.invalid`, `token.invalid`."""
+
+    number: str
+    account: str = ""
+
+
+class PeerView(msgspec.Struct, frozen=True, array_like=True, tag=41):
+    """A peer as we know it; of a number that we never met all but *number* and *pin* is empty.
+
+    *identity_hash* names its identity key, which *created_ms* was first seen (0: before that was noted); *acknowledged*
+    is false from a change of the key on until `AcceptIdentity`; *blocked* where nothing is sent meanwhile. *devices*
+    have a session with us. *safety_number*: 60 digits in groups of five, the same on the peer's side; left out in
+    lists. *downgraded*: its keys lack the post-quantum one, and nothing is sent for that reason.
+    """
+
+    number: str
+    identity_hash: str
+    created_ms: int
+    acknowledged: bool
+    blocked: bool
+    pin: PeerPin
+    downgraded: bool
+    devices: int
+    safety_number: str = ""
+
+
+class PinPeer(msgspec.Struct, frozen=True, array_like=True, tag=42):
+    """→ `PeerView`. The sessions with the peer end, and new ones begin as *pin* says. Errors as `GetPeer`."""
+
+    number: str
+    pin: PeerPin
+    account: str = ""
+
+
+class AcceptIdentity(msgspec.Struct, frozen=True, array_like=True, tag=43):
+    """Acknowledge the identity key with this *hash*. → `PeerView`. A repeat is harmless.
+
+    Errors: those of `GetPeer`, `peer.unknown`, `identity.mismatch` where the peer has another key by now.
+    """
+
+    number: str
+    hash: str
+    account: str = ""
+
+
+class ListPeers(msgspec.Struct, frozen=True, array_like=True, tag=44):
+    """→ `Peers` that are pinned, not acknowledged or downgraded, behind row *after*. Errors: `token.invalid`."""
+
+    after: int = 0
+    limit: int = 100
+    account: str = ""
+
+
+class Peers(msgspec.Struct, frozen=True, array_like=True, tag=45):
+    """*next* is for the next `ListPeers`; 0 where these were the last."""
+
+    peers: list[PeerView]
+    next: int
+
+
 # ── operations ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -330,6 +413,12 @@ Message = (
     | ListDead
     | DeadDeliveries
     | ReplayDeliveries
+    | GetPeer
+    | PeerView
+    | PinPeer
+    | AcceptIdentity
+    | ListPeers
+    | Peers
     | GetHealth
     | Health
     | GetMetrics

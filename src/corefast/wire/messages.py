@@ -67,12 +67,12 @@ class PreKeyUpload(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DeviceBundle(msgspec.Struct, frozen=True, array_like=True):
-    """What is needed to start a session with one device."""
+    """What is needed to start a session with one device; *kem* is None from a device that speaks only X3DH."""
 
     device: int
     registration_id: int
     signed: SignedPreKey
-    kem: SignedPreKey
+    kem: SignedPreKey | None
     one_time: PublicPreKey | None
 
 
@@ -82,8 +82,9 @@ class DeviceBundle(msgspec.Struct, frozen=True, array_like=True):
 class Register(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Claim *number* for the link key of this connection, as its device 1. → `Registered`.
 
-    Repeating it from the same link key with the same identity is harmless. Errors: `number.taken` (unless *replace*
-    and admission allows), `code.required`, `code.wrong`, `pin.required`, `pin.wrong`, `bundle.invalid`, `rate.limited`.
+    *prekeys* has at least the signed one; a device without a last-resort KEM key speaks only X3DH. Repeating it from
+    the same link key with the same identity is harmless. Errors: `number.taken` (unless *replace* and admission
+    allows), `code.required`, `code.wrong`, `pin.required`, `pin.wrong`, `bundle.invalid`, `rate.limited`.
     """
 
     number: str

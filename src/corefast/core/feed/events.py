@@ -12,7 +12,7 @@ from corefast.errors import ContentMalformed, ParameterInvalid, TokenInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.wire.body import Saying
 from corefast.wire.content import Read, decode_content
-from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents
+from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents, SeenIdentity
 
 MAX_PAGE_BYTES = 524_288
 """Text in one answer: half of the largest message a link carries."""
@@ -78,7 +78,10 @@ class Feed:
         if row.plaintext is None:
             return Event(*facts, inbound_id(row.remote_id))
         body, name, reply_to = read_plaintext(row.plaintext)
-        return Event(*facts, inbound_id(row.remote_id), body, name, self.quoted_id(reply_to))
+        seen = None
+        if row.identity_hash is not None and row.identity_ms is not None:
+            seen = SeenIdentity(row.identity_hash, row.identity_ms, acknowledged=False)
+        return Event(*facts, inbound_id(row.remote_id), body, name, self.quoted_id(reply_to), identity=seen)
 
     def quoted_id(self, reply_to: bytes | None) -> str:
         """Return a quoted message's id as clients see it: one of ours, or the peer's."""

@@ -2,14 +2,15 @@
 
 from corefast import metrics
 from corefast.core.context import Context
+from corefast.core.identity import forget_downgrade, see_downgrade, see_identity
 from corefast.core.send.lane import Lane
 from corefast.core.send.status import EXPIRED, USER_CHANGED, Statuses
 from corefast.core.store.events import Fact
 from corefast.core.store.inbound import InboundKind
 from corefast.endpoint.cipher import Correspondent, Opened
 from corefast.endpoint.stock import KeyKind
-from corefast.endpoint.trust import Trust, check_identity
-from corefast.errors import ContentMalformed, PeerError
+from corefast.endpoint.trust import Trust, identity_hash
+from corefast.errors import ContentMalformed, MessageDowngraded, PeerError
 from corefast.logs import get_logger
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.store.database import Unit
@@ -80,6 +81,8 @@ class Batch:
         except Exception as error:
             if not isinstance(error, PeerError):
                 log.exception("a message could not be taken in")
+            if isinstance(error, MessageDowngraded) and see_downgrade(self._context, self.unit, lane):
+                self._put_peer(lane)
             self._put_unreadable(lane, item, at_ms, getattr(error, "code", "internal"))
             return
         self._put_content(lane, item, at_ms, (content, plaintext))
@@ -89,9 +92,13 @@ class Batch:
         if not 0 < device <= MAX_DEVICE:
             raise ContentMalformed("a device number is out of range")
         correspondent = lane.devices.get(device) or Correspondent.new()
-        opened = correspondent.decrypt(self._context.own, item.kind, item.body, self._context.random)
+        context = self._context
+        opened = correspondent.decrypt(context.own, item.kind, item.body, context.random, lane.standing.pin)
         self._take_prekeys(opened)
-        self._take_identity(lane, device, correspondent)
+        self._take_identity(lane, correspondent)
+        if lane.standing.is_downgraded:
+            forget_downgrade(lane)
+            self._put_peer(lane)
         lane.devices[device] = correspondent
         self._sessions[lane, device] = correspondent
         self.lanes.add(lane)
@@ -110,22 +117,17 @@ class Batch:
         if one_time is not None or kem is not None:
             self._taken.append((opened.used_one_time or 0, one_time, opened.used_one_time_kem, kem))
 
-    def _take_identity(self, lane: Lane, device: int, correspondent: Correspondent) -> None:
-        """Accept a new identity key, and say so where it replaces another."""
+    def _take_identity(self, lane: Lane, correspondent: Correspondent) -> None:
+        """Take a new identity key: what comes under it is read, whatever the policy says of what leaves."""
         seen = correspondent.their_identity
         assert seen is not None
-        trust = check_identity(lane.identity, seen)
+        trust = see_identity(self._context, self.unit, lane, seen)
         if trust is Trust.SAME:
             return
         if trust is Trust.CHANGED:
-            context = self._context
-            context.events.put(self.unit, Fact.IDENTITY_CHANGED, context.clock(), lane.peer)
-            for other in lane.devices.keys() - {device}:
-                context.peers.delete_session(self.unit, lane.peer, other)
-                self._sessions.pop((lane, other), None)
-            lane.devices, lane.registration_ids = {}, {}
-            lane.outdate()
-        lane.identity = seen
+            for owner, other in list(self._sessions):
+                if owner is lane:
+                    del self._sessions[owner, other]
         self._put_peer(lane)
 
     def _put_content(self, lane: Lane, item: Item, at_ms: int, read: tuple[Content, bytes]) -> None:
@@ -140,7 +142,7 @@ class Batch:
                     self._statuses.read(self.unit, message, lane.peer, at_ms)
             metrics.core_received.labels("read").inc()
             return
-        context.inbound.put(self.unit, row, lane.peer, InboundKind.TEXT, (item.id, at_ms, plaintext))
+        context.inbound.put(self.unit, row, lane.peer, InboundKind.TEXT, (item.id, at_ms, plaintext), _flag(lane))
         context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
         metrics.core_received.labels("message").inc()
 
@@ -153,6 +155,14 @@ class Batch:
         log.warning("a message from a peer cannot be read", code=code)
 
     def _put_peer(self, lane: Lane) -> None:
-        self._context.peers.put(self.unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+        peers = self._context.peers
+        peers.put(self.unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
         lane.is_new = False
         self.lanes.add(lane)
+
+
+def _flag(lane: Lane) -> tuple[str, int] | None:
+    """Return hash and time of an identity key that nobody has acknowledged, to go with a message under it."""
+    if lane.standing.is_acknowledged or not lane.identity:
+        return None
+    return identity_hash(lane.identity), lane.standing.since_ms

@@ -12,6 +12,7 @@ from enum import Enum
 
 from corefast import metrics
 from corefast.core.context import Context
+from corefast.core.store.peers import Standing
 from corefast.endpoint.cipher import Correspondent
 from corefast.limits import MAX_CACHED_SESSIONS
 from corefast.logs import get_logger
@@ -66,6 +67,7 @@ class Lane:
         "is_new",
         "devices_version",
         "identity",
+        "standing",
         "devices",
         "registration_ids",
         "held",
@@ -90,6 +92,7 @@ class Lane:
         self.devices_version = 0
         """The list that `devices` answers to; 0 when a bundle has to be fetched first."""
         self.identity: bytes | None = None
+        self.standing = Standing()
         self.devices: dict[int, Correspondent] = {}
         self.registration_ids: dict[int, int] = {}
         self.held: list[Callable[[Exception | None], None]] = []
@@ -148,6 +151,7 @@ class Lane:
         self.generation += 1
         self.devices_version = 0
         self.identity = None
+        self.standing = Standing()
         self.devices = {}
         self.registration_ids = {}
 
@@ -249,7 +253,7 @@ class Lanes:
             lane.is_new = row is None
             lane.peer = self._context.next_peer.take() if row is None else row.id
             if row is not None:
-                lane.devices_version, lane.identity = row.devices_version, row.identity
+                lane.devices_version, lane.identity, lane.standing = row.devices_version, row.identity, row.standing
                 lane.devices, lane.registration_ids = row.devices, row.registration_ids
             lane.phase = Phase.HOT if lane.devices_version and lane.devices and not lane.waiting else Phase.DRY
             metrics.core_sessions.set(len(self._lanes))

@@ -3,15 +3,21 @@
 import asyncio
 
 from corefast.core.context import Context
+from corefast.core.identity import forget_downgrade, is_barred, see_downgrade, see_identity
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
-from corefast.core.send.status import DAMAGED, RECEIVER_INCAPABLE, Statuses
-from corefast.core.store.events import Fact
+from corefast.core.send.status import (
+    DAMAGED,
+    KEY_CHANGED,
+    KEY_UNACKNOWLEDGED,
+    KEYS_UNUSABLE,
+    RECEIVER_INCAPABLE,
+    Statuses,
+)
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, fan_out
-from corefast.endpoint.trust import Trust, check_identity
-from corefast.errors import CorefastError, LinkLost, NumberUnknown, PeerError, RemoteRefused
-from corefast.limits import MAX_DEVICES
+from corefast.errors import BundleDowngraded, CorefastError, LinkLost, NumberUnknown, PeerError, RemoteRefused
+from corefast.limits import MAX_DEVICES, MESSAGE_TTL_MS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
@@ -24,6 +30,9 @@ MAX_FETCHES = 64
 
 _CHUNK = 64
 """Waiting messages encrypted by one unit: one snapshot serves them all."""
+
+_FAIL_CHUNK = 512
+"""Waiting messages failed by one unit."""
 
 _FIRST_RETRY_MS, _LAST_RETRY_MS = 500, 60_000
 
@@ -70,8 +79,10 @@ class Preparer:
     async def _prepare(self, lane: Lane, peer: Peer) -> None:
         generation = lane.generation
         try:
-            bundle = None if lane.devices_version else await self._fetch(lane.number, peer)
-            await self._encrypt_waiting(lane, bundle)
+            await self._fail_unmeant(lane)
+            if lane.waiting and lane.generation == generation:
+                bundle = None if lane.devices_version else await self._fetch(lane.number, peer)
+                await self._encrypt_waiting(lane, bundle)
             lane.failures = 0
         except CorefastError as error:
             await self._refused(lane, error)
@@ -94,13 +105,30 @@ class Preparer:
 
     async def _refused(self, lane: Lane, error: CorefastError) -> None:
         if error.code == NumberUnknown.code:
-            await self._fail_waiting(lane)
+            await self._fail_rows(lane, list(lane.waiting), RECEIVER_INCAPABLE)
             return
         if isinstance(error, PeerError):
             self._lanes.spoil(lane)  # the bundle may have changed half of the sessions
         if not isinstance(error, LinkLost):
             log.warning("no session could be made", code=error.code)
         self._later(lane, getattr(error, "retry_after_ms", 0) if isinstance(error, RemoteRefused) else 0)
+        if isinstance(error, PeerError):
+            await self._report_bad_keys(lane, error)
+
+    async def _report_bad_keys(self, lane: Lane, error: PeerError) -> None:
+        """Tell once of a downgrade; fail what has waited too long for keys that can be used."""
+        context = self._context
+        try:
+            if isinstance(error, BundleDowngraded):
+                await self._lanes.loaded(lane)
+                unit = Unit()
+                if see_downgrade(context, unit, lane):
+                    put_peer(context, unit, lane)
+                    await self._commit(unit, lane)
+            overdue = await context.messages.overdue(lane.waiting, context.clock() - MESSAGE_TTL_MS)
+            await self._fail_rows(lane, overdue, KEYS_UNUSABLE)
+        except CorefastError as failure:
+            log.warning("bad keys of a peer could not be noted", code=failure.code)
 
     def _later(self, lane: Lane, delay_ms: int = 0) -> None:
         lane.failures += 1
@@ -110,6 +138,9 @@ class Preparer:
         """Encrypt what waits, in order; returns early when the lane went stale or the device list changed again."""
         context, generation = self._context, lane.generation
         while await self._has_more(lane) and lane.generation == generation:
+            if self._is_unmeant(lane):
+                await self._fail_unmeant(lane)
+                continue
             bodies = await context.messages.load_bodies(lane.waiting[:_CHUNK])
             if lane.generation != generation or not (bundle or lane.devices_version):
                 return
@@ -117,13 +148,17 @@ class Preparer:
             if bundle is not None:
                 self._take_bundle(unit, lane, bundle)
                 bundle = None
+                if self._is_unmeant(lane):
+                    bodies = []
             entries = [self._encrypt(unit, lane, row, body) for row, body in bodies if body is not None]
             damaged = [row for row, body in bodies if body is None]
             self._fail(unit, lane, damaged, DAMAGED)
             context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
             if not await self._commit(unit, lane):
                 return
-            self._lanes.count(lane, -len(damaged))
+            self._forget_waiting(lane, damaged)
+            if lane.generation != generation:
+                return
             done = {row for row, _ in bodies}
             lane.waiting = [row for row in lane.waiting if row not in done]
             for entry in entries:
@@ -146,38 +181,53 @@ class Preparer:
         return Entry(row, lane, post)
 
     def _take_bundle(self, unit: Unit, lane: Lane, bundle: Bundle) -> None:
-        """Make the lane's sessions those of *bundle*; raise `BundleInvalid` and change nothing in the database."""
+        """Make the lane's sessions those of *bundle*; raise `BundleInvalid` and change nothing in the database.
+
+        Under an identity that is to be acknowledged first, there are none.
+        """
         context = self._context
-        if check_identity(lane.identity, bundle.identity) is Trust.CHANGED:
-            context.events.put(unit, Fact.IDENTITY_CHANGED, context.clock(), lane.peer)
-            for device in lane.devices:
-                context.peers.delete_session(unit, lane.peer, device)
-            lane.devices, lane.registration_ids = {}, {}
+        see_identity(context, unit, lane, bundle.identity)
+        if is_barred(context, lane):
+            put_peer(context, unit, lane)
+            return
         devices: dict[int, Correspondent] = {}
         for each in bundle.devices:
             correspondent = lane.devices.get(each.device) or Correspondent.new()
             is_same = lane.registration_ids.get(each.device, each.registration_id) in (0, each.registration_id)
             if not (correspondent.has_session and is_same):
-                correspondent.start(context.own, bundle_of(bundle, each), context.random)
+                correspondent.start(context.own, bundle_of(bundle, each), context.random, lane.standing.pin)
             devices[each.device] = correspondent
         for device in lane.devices.keys() - devices.keys():
             context.peers.delete_session(unit, lane.peer, device)
         lane.devices = devices
         lane.registration_ids = {each.device: each.registration_id for each in bundle.devices}
-        lane.identity, lane.devices_version, lane.is_new = bundle.identity, bundle.devices_version, False
-        context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+        lane.devices_version = bundle.devices_version
+        forget_downgrade(lane)
+        put_peer(context, unit, lane)
 
-    async def _fail_waiting(self, lane: Lane) -> None:
-        """Report everything that waits as failed: nobody has this number."""
-        while lane.waiting and lane.phase is Phase.PREPARING:
-            rows = lane.waiting[:512]
+    def _is_unmeant(self, lane: Lane) -> bool:
+        return is_barred(self._context, lane) or lane.waiting[0] <= lane.standing.after
+
+    async def _fail_unmeant(self, lane: Lane) -> None:
+        """Fail what may not be written to the identity that the peer has now."""
+        if is_barred(self._context, lane):
+            await self._fail_rows(lane, list(lane.waiting), KEY_UNACKNOWLEDGED)
+            return
+        await self._fail_rows(lane, [row for row in lane.waiting if row <= lane.standing.after], KEY_CHANGED)
+
+    async def _fail_rows(self, lane: Lane, rows: list[int], code: int) -> None:
+        for start in range(0, len(rows), _FAIL_CHUNK):
+            chunk = rows[start : start + _FAIL_CHUNK]
             unit = Unit()
-            self._fail(unit, lane, rows, RECEIVER_INCAPABLE)
+            self._fail(unit, lane, chunk, code)
             if not await self._commit(unit, lane):
                 return
-            gone = set(rows)
-            lane.waiting = [row for row in lane.waiting if row not in gone]
-            self._lanes.count(lane, -len(rows))
+            self._forget_waiting(lane, chunk)
+
+    def _forget_waiting(self, lane: Lane, rows: list[int]) -> None:
+        gone = set(rows)
+        lane.waiting = [row for row in lane.waiting if row not in gone]
+        self._lanes.count(lane, -len(rows))
 
     def _fail(self, unit: Unit, lane: Lane, rows: list[int], code: int) -> None:
         for row in rows:
@@ -185,8 +235,7 @@ class Preparer:
             self._context.messages.take(unit, row)
 
     async def _commit(self, unit: Unit, lane: Lane) -> bool:
-        """Commit; tell whether the lane is still the one that the unit was made for."""
-        generation = lane.generation
+        """Commit; tell whether it succeeded."""
         lane.units += 1
         error: Exception | None = None
         try:
@@ -199,4 +248,10 @@ class Preparer:
             self._later(lane)
             return False
         self._context.bell.ring()
-        return lane.generation == generation
+        return True
+
+
+def put_peer(context: Context, unit: Unit, lane: Lane) -> None:
+    """Let *unit* store the lane's peer, without its sessions."""
+    context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
+    lane.is_new = False

@@ -12,6 +12,7 @@ from typing import Any
 from corefast import metrics
 from corefast.address import canonical_number
 from corefast.core.context import Context
+from corefast.core.identity import is_barred
 from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
 from corefast.core.send.check import check_body
 from corefast.core.send.idempotency import Claim, Claims
@@ -22,6 +23,7 @@ from corefast.endpoint.fanout import fan_out
 from corefast.errors import (
     AccountStopped,
     CorefastError,
+    IdentityUnacknowledged,
     Overloaded,
     ParameterInvalid,
     RecipientIsSender,
@@ -112,6 +114,10 @@ class Sender:
         if not lane.is_loaded:
             self._lanes.when_loaded(lane, partial(self._resume, lane, order))
             return
+        if is_barred(self._context, lane):
+            raise IdentityUnacknowledged(
+                "the recipient's identity key changed; compare the safety number and acknowledge the new one"
+            )
         try:
             if lane.phase is Phase.HOT:
                 self._send(lane, order)
@@ -164,7 +170,7 @@ class Sender:
         message_id = context.ids.message_id(row)
         unit = Unit()
         if lane.is_new:
-            context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity)
+            context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
             lane.is_new = False
         context.messages.put(unit, row, lane.peer, at_ms, _plaintext(message_id, at_ms, order.message), None)
         if order.claim is not None:

@@ -10,6 +10,10 @@ RECEIVER_INCAPABLE = 1026
 EXPIRED = 410
 DAMAGED = 500
 USER_CHANGED = 480
+KEY_CHANGED, KEY_UNACKNOWLEDGED = 4801, 4802
+"""480 as well, with sentences of their own."""
+KEYS_UNUSABLE = 4081
+"""408, with a sentence of its own."""
 
 FAILURES = {
     RECEIVER_INCAPABLE: Failure(
@@ -22,8 +26,23 @@ FAILURES = {
         "User potentially changed",
         "The recipient's number was registered anew before its device took the message.",
     ),
+    KEY_CHANGED: Failure(
+        USER_CHANGED,
+        "User potentially changed",
+        "The recipient's identity key changed before the message left; send it again if its new holder may read it.",
+    ),
+    KEY_UNACKNOWLEDGED: Failure(
+        USER_CHANGED,
+        "User potentially changed",
+        "The recipient's identity key changed; nothing is sent there until the new one is acknowledged.",
+    ),
+    KEYS_UNUSABLE: Failure(
+        408,
+        "Message is not valid",
+        "For 30 days the recipient's keys could not be used: the post-quantum one was missing, or one was not signed.",
+    ),
 }
-"""Every reason for a failure, by its webhook code; a message's row holds only the code."""
+"""Every reason for a failure; a message's row holds only its number here."""
 
 
 _COUNTED = {state: metrics.core_states.labels(state) for state in State}

@@ -1,6 +1,7 @@
 """The feed's rows: one fact each, numbered within the shard."""
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ class Fact(IntEnum):
     UNREADABLE = 7
     IDENTITY_CHANGED = 8
     SUPERSEDED = 9
+    BUNDLE_DOWNGRADED = 10
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -39,6 +41,9 @@ class EventRow(msgspec.Struct, frozen=True):
     remote_id: bytes | None
     plaintext: bytes | None
     failure: int | None
+    identity_hash: str | None = None
+    """Of a message that came under an identity key which nobody had acknowledged; with the time of that key."""
+    identity_ms: int | None = None
 
 
 class EventStore:
@@ -72,7 +77,8 @@ class EventStore:
         unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, message, peer)
 
     _LOAD = Statement(
-        "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure"
+        "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
+        " i.identity_hash, i.identity_ms"
         " FROM event e LEFT JOIN peer p ON p.id = e.peer"
         " LEFT JOIN inbound i ON e.kind IN (1, 7) AND i.id = e.ref"
         " LEFT JOIN message m ON e.kind IN (5, 6) AND m.id = e.ref"
@@ -83,8 +89,8 @@ class EventStore:
         """Return the committed events behind *after*, in order."""
         return [self._row(row) for row in await self._database.fetch(self._LOAD, after, limit)]
 
-    def _row(self, row: tuple[int, int, int, int, int, str, bytes | None, bytes | None, int | None]) -> EventRow:
-        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure = row
+    def _row(self, row: tuple[Any, ...]) -> EventRow:
+        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, *flag = row
         plaintext = None
         if sealed is not None and kind == Fact.MESSAGE:
             try:
@@ -92,7 +98,7 @@ class EventStore:
             except SealBroken as error:
                 # An event without its text, rather than a feed that ends here.
                 log.error("a stored message is damaged", code=error.code)
-        return EventRow(position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure)
+        return EventRow(position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure, *flag)
 
     _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")
     _LAST = Statement("SELECT max(id) FROM event WHERE account = ?")

@@ -37,14 +37,26 @@ class InboundStore:
         self._vault = vault
 
     _PUT = Statement(
-        "INSERT INTO inbound (id, account, peer, kind, at_ms, remote_id, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO inbound (id, account, peer, kind, at_ms, remote_id, sealed, identity_hash, identity_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
 
-    def put(self, unit: Unit, row: int, peer: int, kind: InboundKind, item: tuple[bytes, int, bytes | None]) -> None:
-        """Add an *item*: its id, the relay's time, the plaintext."""
+    def put(
+        self,
+        unit: Unit,
+        row: int,
+        peer: int,
+        kind: InboundKind,
+        item: tuple[bytes, int, bytes | None],
+        flag: tuple[str, int] | None = None,
+    ) -> None:
+        """Add an *item*: its id, the relay's time, the plaintext.
+
+        *flag*: hash and time of the identity key that it came under, where nobody had acknowledged that.
+        """
         remote_id, at_ms, plaintext = item
         sealed = None if plaintext is None else self.seal(row, plaintext)
-        unit.add(self._PUT, row, ACCOUNT, peer, int(kind), at_ms, remote_id, sealed)
+        unit.add(self._PUT, row, ACCOUNT, peer, int(kind), at_ms, remote_id, sealed, *(flag or (None, None)))
 
     _KNOWN = Statement(
         "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer WHERE i.remote_id IN (?"

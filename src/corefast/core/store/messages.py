@@ -124,6 +124,17 @@ class MessageStore:
             log.error("a stored message is damaged", code=error.code)
             return None
 
+    _OVERDUE = Statement(
+        "SELECT id FROM message WHERE accepted_ms < ? AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id FROM message WHERE accepted_ms < ? AND id IN"
+        " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed) ORDER BY id",
+    )
+
+    async def overdue(self, messages: list[int], before_ms: int) -> list[int]:
+        """Return those of these messages that were accepted before *before_ms*."""
+        listed = msgspec.json.encode(messages).decode()
+        return [row for (row,) in await self._database.fetch(self._OVERDUE, before_ms, listed)]
+
     _POSTS = Statement(
         "SELECT o.id, o.peer, p.number, o.post FROM outbox o JOIN peer p ON p.id = o.peer"
         " WHERE o.id > ? AND o.post IS NOT NULL ORDER BY o.id LIMIT ?"

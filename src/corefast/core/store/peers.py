@@ -1,6 +1,7 @@
-"""Peers and the sessions with their devices."""
+"""Peers, what is known of their identity keys, and the sessions with their devices."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -10,19 +11,48 @@ from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
 from corefast.logs import get_logger
+from corefast.protocol.pin import Pin
 from corefast.store.database import Database, Statement, Unit
 
 log = get_logger()
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How a peer stands with us, beside its identity key."""
+
+    pin: Pin = Pin.NONE
+    since_ms: int = 0
+    """When its identity key was first seen; 0 where that is not known."""
+    after: int = 0
+    """The newest message that was accepted before that: it and older ones were meant for another key."""
+    is_acknowledged: bool = True
+    """False from a change of the key on until somebody has acknowledged the new one."""
+    is_downgraded: bool = False
+    """It was told that its keys lack the post-quantum one, and they did not have it since."""
+
+
 class PeerRow(msgspec.Struct):
-    """A peer as stored. *identity* is None until a key was seen, *devices_version* 0 until a bundle was."""
+    """A peer as stored.
+
+    *identity* is None until a key was seen, and empty where it is damaged; *devices_version* is 0 until a bundle was.
+    """
 
     id: int
     devices_version: int
     identity: bytes | None
+    standing: Standing
     devices: dict[int, Correspondent]
     registration_ids: dict[int, int]
+
+
+class NotableRow(msgspec.Struct, frozen=True):
+    """A peer that the operator may want to look at; *devices* is how many of them have a session with us."""
+
+    id: int
+    number: str
+    identity: bytes | None
+    standing: Standing
+    devices: int
 
 
 class PeerStore:
@@ -32,7 +62,11 @@ class PeerStore:
         self._database = database
         self._vault = vault
 
-    _LOAD = Statement("SELECT id, devices_version, identity FROM peer WHERE account = ? AND channel = ? AND number = ?")
+    _STANDING = "pin, identity_ms, identity_after, is_acknowledged, is_downgraded"
+    _LOAD = Statement(
+        f"SELECT id, devices_version, identity, {_STANDING} FROM peer"  # noqa: S608
+        " WHERE account = ? AND channel = ? AND number = ?"
+    )
     _SESSIONS = Statement("SELECT id, registration_id, sealed FROM session WHERE id BETWEEN ? AND ?")
 
     async def load(self, number: str) -> PeerRow | None:
@@ -43,12 +77,13 @@ class PeerStore:
         rows = await self._database.fetch(self._LOAD, ACCOUNT, CHANNEL_SIGNAL, number)
         if not rows:
             return None
-        peer, devices_version, sealed = rows[0]
-        row = PeerRow(peer, devices_version, None, {}, {})
+        peer, devices_version, sealed, *standing = rows[0]
+        row = PeerRow(peer, devices_version, None, _standing(standing), {}, {})
         try:
-            row.identity = self._vault.open("peer", _key(peer), sealed) if sealed else None
+            row.identity = self._open_identity(peer, sealed)
         except SealBroken as error:
             log.error("a stored identity is damaged", code=error.code)
+            row.identity = b""  # nobody knows which it was: the next one counts as a change
             row.devices_version = 0
         for key, registration_id, snapshot in await self._database.fetch(self._SESSIONS, peer << 8, peer << 8 | 255):
             device = key & 255
@@ -60,16 +95,49 @@ class PeerStore:
             row.registration_ids[device] = registration_id
         return row
 
-    _PUT = Statement(
-        "INSERT INTO peer (id, account, channel, number, devices_version, identity) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity",
-        "INSERT INTO peer (id, account, channel, number, devices_version, identity) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON DUPLICATE KEY UPDATE devices_version = VALUES(devices_version), identity = VALUES(identity)",
+    def _open_identity(self, peer: int, sealed: bytes) -> bytes | None:
+        return self._vault.open("peer", _key(peer), sealed) if sealed else None
+
+    _NOTABLE = Statement(
+        f"SELECT id, number, identity, {_STANDING},"  # noqa: S608
+        " (SELECT count(*) FROM session WHERE session.id BETWEEN peer.id * 256 AND peer.id * 256 + 255) FROM peer"
+        " WHERE account = ? AND id > ? AND (pin <> 0 OR is_acknowledged = 0 OR is_downgraded <> 0) ORDER BY id LIMIT ?"
     )
 
-    def put(self, unit: Unit, peer: int, number: str, devices_version: int, identity: bytes | None) -> None:
+    async def notable(self, after: int, limit: int) -> list[NotableRow]:
+        """Return the peers behind row *after* that are pinned, unacknowledged or downgraded."""
+        found = []
+        for peer, number, sealed, *standing, devices in await self._database.fetch(
+            self._NOTABLE, ACCOUNT, after, limit
+        ):
+            try:
+                identity = self._open_identity(peer, sealed)
+            except SealBroken:
+                identity = None
+            found.append(NotableRow(peer, number, identity, _standing(standing), devices))
+        return found
+
+    _INSERT = (
+        f"INSERT INTO peer (id, account, channel, number, devices_version, identity, {_STANDING})"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    _PUT = Statement(
+        _INSERT + " ON CONFLICT (id) DO UPDATE SET devices_version = excluded.devices_version,"
+        " identity = excluded.identity, pin = excluded.pin, identity_ms = excluded.identity_ms,"
+        " identity_after = excluded.identity_after, is_acknowledged = excluded.is_acknowledged,"
+        " is_downgraded = excluded.is_downgraded",
+        _INSERT + " ON DUPLICATE KEY UPDATE devices_version = VALUES(devices_version),"
+        " identity = VALUES(identity), pin = VALUES(pin), identity_ms = VALUES(identity_ms),"
+        " identity_after = VALUES(identity_after), is_acknowledged = VALUES(is_acknowledged),"
+        " is_downgraded = VALUES(is_downgraded)",
+    )
+
+    def put(
+        self, unit: Unit, peer: int, number: str, devices_version: int, identity: bytes | None, standing: Standing
+    ) -> None:
         sealed = self._vault.seal("peer", _key(peer), identity) if identity else b""
-        unit.add(self._PUT, peer, ACCOUNT, CHANNEL_SIGNAL, number, devices_version, sealed)
+        row = (peer, ACCOUNT, CHANNEL_SIGNAL, number, devices_version, sealed)
+        unit.add(self._PUT, *row, *_columns(standing))
 
     _PUT_SESSION = Statement(
         "INSERT INTO session (id, account, registration_id, sealed) VALUES (?, ?, ?, ?)"
@@ -101,6 +169,21 @@ class PeerStore:
 
     async def last_id(self) -> int:
         return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+
+
+_PINS = (Pin.NONE, Pin.WITHOUT_SPQR, Pin.X3DH)
+"""By the number that a row has."""
+
+
+def _standing(columns: list[Any]) -> Standing:
+    pin, since_ms, after, is_acknowledged, is_downgraded = columns
+    allowed = _PINS[pin] if 0 <= pin < len(_PINS) else Pin.NONE
+    return Standing(allowed, since_ms, after, bool(is_acknowledged), bool(is_downgraded))
+
+
+def _columns(standing: Standing) -> tuple[int, int, int, int, int]:
+    pin = _PINS.index(standing.pin)
+    return pin, standing.since_ms, standing.after, int(standing.is_acknowledged), int(standing.is_downgraded)
 
 
 def _key(row: int) -> bytes:

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from corefast.address import Address
+from corefast.relay.store.prekey import NO_KEM
 from corefast.store.database import Database, Row, Statement, Unit
-from corefast.wire.messages import LinkDevice, PreKeyUpload, Register, SignedPreKey
+from corefast.wire.messages import LinkDevice, PreKeyUpload, Register
 
 _NUMBERS = Statement("SELECT number, devices_version, shards FROM number")
 _DEVICES = Statement("SELECT id, number, device, link_key, seen_ms, is_unlinked FROM device ORDER BY number, device")
@@ -106,7 +107,7 @@ def _add_device(
     unit: Unit, device: int, address: Address, link_key: bytes, published: tuple[int, PreKeyUpload]
 ) -> None:
     registration_id, prekeys = published
-    signed, kem = prekeys.signed, prekeys.last_resort
-    assert isinstance(signed, SignedPreKey) and isinstance(kem, SignedPreKey)
+    signed, kem = prekeys.signed, prekeys.last_resort or NO_KEM
+    assert signed is not None
     keys = (signed.id, signed.public, signed.signature, kem.id, kem.public, kem.signature)
     unit.add(_PUT_DEVICE, device, address.id, address.device, link_key, registration_id, *keys)

@@ -45,6 +45,10 @@ _BUNDLE = Statement(
 )
 
 
+NO_KEM = SignedPreKey(0, b"", b"")
+"""What the row of a device has that speaks only X3DH."""
+
+
 class Stock(NamedTuple):
     """One-time keys left."""
 
@@ -73,7 +77,7 @@ class DeviceKeys(NamedTuple):
     device: int
     registration_id: int
     signed: SignedPreKey
-    last_resort: SignedPreKey
+    last_resort: SignedPreKey | None
     stock: Stock
 
 
@@ -123,7 +127,8 @@ class PreKeyStore:
 def _device_keys(row: Row) -> DeviceKeys:
     identity, version, device_row, device, registration_id = row[:5]
     signed, last_resort, stock = SignedPreKey(*row[5:8]), SignedPreKey(*row[8:11]), Stock(*row[11:])
-    return DeviceKeys(identity, version, device_row, device, registration_id, signed, last_resort, stock)
+    kem = None if last_resort == NO_KEM else last_resort
+    return DeviceKeys(identity, version, device_row, device, registration_id, signed, kem, stock)
 
 
 def add_one_time(unit: Unit, device: int, position: int, keys: Sequence[PublicPreKey]) -> None:
