@@ -132,18 +132,24 @@ def _metavar(setting: Setting) -> str:
 
 
 def _read_file(path: Path, prog: str, settings: list[Setting]) -> dict[str, Any]:
-    """Return the file's top level, overlaid with the table named after the program."""
+    """Return the file's top level, overlaid with the table named after the program.
+
+    A command of a program (`relay migrate`) takes what it knows from the program's table.
+    """
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise SetupError(f"{path}: {error}") from None
-    own = content.get(prog, {})
+    program, _, command = prog.partition(" ")
+    own = content.get(program, {})
     known = {setting.name for setting in settings}
     if not isinstance(own, dict):
-        raise SetupError(f"{path}: {prog} has to be a table, written [{prog}]")
-    if unknown := sorted(own.keys() - known):
+        raise SetupError(f"{path}: {prog} has to be a table, written [{program}]")
+    if command:
+        own = {name: value for name, value in own.items() if name in known}
+    elif unknown := sorted(own.keys() - known):
         raise SetupError(f"{path}: [{prog}] has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    return {name: content[name] for name in known if name in content and name != prog} | own
+    return {name: content[name] for name in known if name in content and name != program} | own
 
 
 def _find(

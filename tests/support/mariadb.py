@@ -106,6 +106,12 @@ class MariaDB:
             raise RuntimeError(f"{done.stderr}; server ended: {ended}; {self._last_words()}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def script(self, text: str, name: str) -> None:
+        """Run a long text as the server's administrator."""
+        command = ["mariadb", "--no-defaults", "--socket", self.socket, "-uroot", name]
+        done = subprocess.run(command, input=text.encode(), check=False, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
     def address(self) -> Address:
         """Return the address of a new, empty database."""
         name = f"corefast_{next(_numbers)}"
