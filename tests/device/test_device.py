@@ -10,6 +10,7 @@ from corefast.device import (
     Device,
     IdentityNews,
     Options,
+    Policy,
     Ready,
     StatusChanged,
     Stopped,
@@ -21,6 +22,7 @@ from corefast.errors import (
     MessageTooLong,
     NumberInvalid,
     ParameterInvalid,
+    PeerUnknown,
     RecipientIsSender,
     SetupError,
     StoreFull,
@@ -238,20 +240,70 @@ def test_a_new_identity_is_told_and_the_talk_goes_on(tmp_path, relay_url):
     run(main)
 
 
-def test_a_new_identity_can_be_refused(tmp_path, relay_url):
+@pytest.mark.parametrize("by_a_message", [True, False])
+def test_a_new_identity_gets_nothing_before_it_is_accepted_and_is_read(tmp_path, relay_url, by_a_message):
     async def main():
         w = World(tmp_path, relay_url)
-        async with w.device(w.bob, accept_changed_identities=False) as bob:
+        policy = {"identity_policy": Policy.BLOCK}
+        async with w.device(w.bob, **policy) as bob:
             async with w.device(w.alice) as alice:
                 await alice.device.send_text(w.bob, "old")
                 await bob.until(TextReceived)
             async with w.device(w.alice, home="new-phone", replace=True) as alice:
-                await alice.device.send_text(w.bob, "new")
-                [refused] = await bob.until(Unreadable)
-                assert refused.code == "identity.changed"
+                await alice.until(Ready)
+                if by_a_message:
+                    await alice.device.send_text(w.bob, "new")
+                    assert [text.text for text in await bob.until(TextReceived)] == ["new"]
                 await bob.device.send_text(w.alice, "who are you?")
                 [status] = await bob.until(StatusChanged, status="failed")
-                assert status.code == "identity.changed"
+                assert status.code == ("identity.unacknowledged" if by_a_message else "identity.changed")
+                assert sum(isinstance(event, IdentityNews) for event in bob.events) == int(by_a_message)
+        async with w.device(w.bob, **policy) as bob:
+            async with w.device(w.alice, home="new-phone") as alice:
+                await bob.device.send_text(w.alice, "still?")
+                [status] = await bob.until(StatusChanged, status="failed")
+                assert status.code == "identity.unacknowledged"
+                before = await bob.device.safety(w.alice)
+                await bob.device.accept_identity(w.alice)
+                after = await bob.device.safety(w.alice)
+                assert (before.is_accepted, after.is_accepted) == (False, True)
+                await bob.device.send_text(w.alice, "welcome")
+                assert [text.text for text in await alice.until(TextReceived)] == ["welcome"]
+                theirs = await alice.device.safety(w.bob)
+                assert theirs.safety_number == after.safety_number and theirs.identity_hash != after.identity_hash
+
+    run(main)
+
+
+def test_what_waits_for_the_old_phone_is_not_sent_to_the_new_one(tmp_path, relay_url):
+    async def main():
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await bob.device.send_text(w.alice, "hello")
+            await alice.until(TextReceived)
+            await bob.until(StatusChanged, status="delivered")
+        device = await Device.open(w.home(w.bob), None, w.bob)
+        for number in range(3):
+            await device.send_text(w.alice, f"for the old phone {number}")
+        await device.close()
+        async with w.device(w.alice, home="new-phone", replace=True) as alice:
+            await alice.until(Ready)
+            async with w.device(w.bob) as bob:
+                failed = await bob.until(StatusChanged, 3, status="failed")
+                assert {status.code for status in failed} == {"identity.changed"}
+                await bob.device.send_text(w.alice, "for the new phone")
+                assert [text.text for text in await alice.until(TextReceived)] == ["for the new phone"]
+
+    run(main)
+
+
+def test_safety_number_of_a_stranger_is_refused_with_a_sentence(tmp_path, relay_url):
+    async def main():
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob) as bob:
+            for call in (bob.device.safety(w.alice), bob.device.accept_identity(w.alice)):
+                with pytest.raises(PeerUnknown, match="no message"):
+                    await call
 
     run(main)
 

@@ -27,6 +27,11 @@ def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path, relay_url):
             assert message["from"] == w.alice and isinstance(message["at_ms"], int)
             phone.say(read=[message["id"]])
             await alice.until(StatusChanged, status="read")
+            phone.say(safety=w.alice)
+            safety = await phone.until("safety", number=w.alice, is_accepted=True)
+            assert safety["safety_number"] == (await alice.device.safety(w.bob)).safety_number
+            phone.say(accept=w.alice)
+            assert await phone.until("safety") == safety
             phone.process.stdin.write_eof()
             await alice.device.send_text(w.bob, "after the end of stdin")
             await phone.until("message", text="after the end of stdin")

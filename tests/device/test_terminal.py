@@ -8,7 +8,7 @@ from rich.console import Console
 
 from corefast.device.config import PhoneConfig, home_of
 from corefast.device.echo import echo_id
-from corefast.device.event import IdentityNews, Offline, Ready, StatusChanged, Stopped, TextReceived, Unreadable
+from corefast.device.event import IdentityNews, Offline, Ready, Safety, StatusChanged, Stopped, TextReceived, Unreadable
 from corefast.device.name import decode_id, encode_id
 from corefast.device.terminal import Terminal, printable
 from corefast.errors import ParameterInvalid
@@ -23,10 +23,17 @@ class Sent:
 
     def __init__(self):
         self.texts = []
+        self.accepted = []
 
     async def send_text(self, to, text):
         self.texts.append((to, text))
         return bytes(16)
+
+    async def safety(self, number):
+        return Safety(BOB, " ".join(f"{group:05}" for group in range(12)), "h4sh", bool(self.accepted))
+
+    async def accept_identity(self, number):
+        self.accepted.append(number)
 
 
 def terminal():
@@ -57,6 +64,17 @@ def test_events_read_like_sentences():
         assert words in lines
     for words in ("could not be decrypted", "new identity key", "offline: nobody answers", "--replace"):
         assert words in lines
+
+
+def test_safety_number_is_shown_in_groups_and_a_new_key_is_accepted_by_a_word():
+    face, device = terminal()
+    asyncio.run(face._do("/safety +49 30 23125000"))
+    assert "  00000 00001 00002 00003\n  00004 00005" in shown(face)
+    assert f"/accept {BOB}" in shown(face)
+    asyncio.run(face._do("/accept +49 30 23125000"))
+    assert device.accepted == ["+49 30 23125000"] and "accepted" in shown(face)
+    asyncio.run(face._do("/safety"))
+    assert shown(face).count("/accept") == 1
 
 
 def test_with_one_correspondent_typing_answers():

@@ -6,6 +6,7 @@ from corefast.device.event import (
     IdentityNews,
     Offline,
     Ready,
+    Safety,
     StatusChanged,
     Stopped,
     TextReceived,
@@ -13,6 +14,7 @@ from corefast.device.event import (
 )
 from corefast.device.name import decode_id, encode_id
 from corefast.device.profile import Options
+from corefast.endpoint.trust import Policy
 
 __all__ = [
     "Device",
@@ -20,7 +22,9 @@ __all__ = [
     "IdentityNews",
     "Offline",
     "Options",
+    "Policy",
     "Ready",
+    "Safety",
     "StatusChanged",
     "Stopped",
     "TextReceived",

@@ -15,6 +15,7 @@ from corefast.device.event import Stopped
 from corefast.device.profile import Options
 from corefast.device.script import Script
 from corefast.device.terminal import Terminal
+from corefast.endpoint.trust import Policy
 from corefast.errors import NumberInvalid, SetupError
 
 EXIT_REPLACED = 3
@@ -47,7 +48,7 @@ async def _run(settings: PhoneConfig, stop: asyncio.Event) -> Stopped | None:
         code=settings.code,
         pin=settings.pin,
         replace=settings.replace,
-        accept_changed_identities=settings.identity_change == "accept",
+        identity_policy=Policy(settings.identity_policy),
         master_key_file=settings.master_key_file,
     )
     device = await Device.open(home_of(settings, number), find_relay, number, options)

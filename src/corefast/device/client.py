@@ -19,7 +19,8 @@ import structlog
 
 from corefast.address import canonical_number
 from corefast.device.connection import Connection, DeviceStopped, FindRelay
-from corefast.device.event import Event, Offline, Ready, Stopped, Stored
+from corefast.device.directory import KnownPeer
+from corefast.device.event import Event, Offline, Ready, Safety, Stopped, Stored
 from corefast.device.name import ID_BYTES
 from corefast.device.profile import Options, Profile
 from corefast.device.receiving import Delivery, stored_event
@@ -27,11 +28,13 @@ from corefast.device.registration import Registration, stopped
 from corefast.device.sending import Sending
 from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow, State
+from corefast.endpoint.trust import identity_hash, safety_number
 from corefast.errors import (
     BusyError,
     CorefastError,
     MessageTooLong,
     ParameterInvalid,
+    PeerUnknown,
     RecipientIsSender,
     RemoteRefused,
 )
@@ -201,6 +204,31 @@ class Device:
         """Return the state of a message that we sent and, if it failed, why; None for an unknown id."""
         return await self._profile.outbox.status(message_id)
 
+    async def safety(self, number: str) -> Safety:
+        """Return by what our user and the one of *number* know each other; raise `NumberInvalid`, `PeerUnknown`."""
+        peer = await self._known(number)
+        assert peer.identity is not None
+        digits = await asyncio.to_thread(safety_number, self.number, self.identity, peer.number, peer.identity)
+        return Safety(peer.number, digits, identity_hash(peer.identity), peer.is_accepted)
+
+    async def accept_identity(self, number: str) -> None:
+        """Take the user's word for the identity key that *number* has; raise `NumberInvalid`, `PeerUnknown`."""
+        unit = Unit()
+        async with self._profile.turn():
+            peer = await self._profile.directory.load(canonical_number(number))
+            if peer.identity is None:
+                raise PeerUnknown("no message came from or went to this number yet")
+            peer.accept_identity()
+            self._profile.directory.save(unit, peer)
+            await self._profile.database.commit(unit)
+
+    async def _known(self, number: str) -> KnownPeer:
+        async with self._profile.directory.turn:
+            peer = await self._profile.directory.load(canonical_number(number))
+            if peer.identity is None:
+                raise PeerUnknown("no message came from or went to this number yet")
+            return peer
+
     async def close(self) -> None:
         """Hang up and let go of the home. What is under way goes on at the next `open`."""
         self._is_closed = True
@@ -333,7 +361,10 @@ class Device:
         if results:
             await self._sending.take_results(results)
         if items:
-            self._tell_all(await Delivery(self._profile).take(items))
+            delivery = Delivery(self._profile)
+            told = await delivery.take(items)
+            self._sending.drop(delivery.dropped)  # before another task runs: they were meant for another identity
+            self._tell_all(told)
             peer.notify(Ack([item.seq for item in items]))
             self._has_waiting = True
             self._news.set()

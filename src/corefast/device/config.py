@@ -32,9 +32,10 @@ class PhoneConfig(msgspec.Struct, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="registration code, where the relay wants one")] = ""
     pin: Annotated[str, Meta(description="pin of the number, where it has one")] = ""
     replace: Annotated[bool, Meta(description="take the number over from another phone")] = False
-    identity_change: Annotated[
-        Literal["accept", "refuse"], Meta(description="what to do when a peer's identity key changes")
-    ] = "accept"
+    identity_policy: Annotated[
+        Literal["flag", "block"],
+        Meta(description="when a peer's identity key changes: tell and go on, or send nothing until you accept it"),
+    ] = "flag"
     master_key_file: Annotated[str, Meta(description="file of the key that seals the home")] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 

@@ -19,11 +19,13 @@ FIRST_VERSION = 1
 class KnownPeer:
     """A peer, its identity key and the sessions with its devices."""
 
-    __slots__ = ("number", "identity", "devices_version", "devices", "touched", "is_news")
+    __slots__ = ("number", "identity", "is_accepted", "devices_version", "devices", "touched", "is_news")
 
     def __init__(self, number: str) -> None:
         self.number = number
         self.identity: bytes | None = None
+        self.is_accepted = True
+        """False from a change of the identity on until the user has accepted the new one."""
         self.devices_version = 0
         self.devices: dict[int, Correspondent] = {}
         self.touched: set[int] = set()
@@ -52,11 +54,17 @@ class KnownPeer:
             self.identity = identity
             self.is_news = True
         if trust is Trust.CHANGED:
+            self.is_accepted = False
             self.devices_version = 0
             for device, correspondent in list(self.devices.items()):
                 if correspondent.their_identity != identity:
                     self.put(device, Correspondent.new())
         return trust
+
+    def accept_identity(self) -> None:
+        """Take the user's word for the identity that the peer has."""
+        if not self.is_accepted:
+            self.is_accepted = self.is_news = True
 
     def set_devices(self, version: int) -> None:
         """Take the relay's word that *version* of the list of devices is the one in `devices`."""
@@ -85,7 +93,7 @@ class Directory:
     def save(self, unit: Unit, peer: KnownPeer) -> None:
         """Add to *unit* what changed in *peer*."""
         if peer.is_news and peer.identity is not None:
-            self._store.save_peer(unit, peer.number, peer.devices_version, peer.identity)
+            self._store.save_peer(unit, peer.number, peer.devices_version, peer.identity, is_accepted=peer.is_accepted)
             peer.is_news = False
         for device in peer.touched:
             self._store.save_session(unit, peer.number, device, peer.devices[device].snapshot())
@@ -110,7 +118,7 @@ class Directory:
         peer = KnownPeer(number)
         row = await self._store.load(number)
         if row is not None:
-            peer.identity = row.identity
+            peer.identity, peer.is_accepted = row.identity, row.is_accepted
             peer.devices_version = row.devices_version
             peer.devices = row.devices
         return peer

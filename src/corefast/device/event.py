@@ -46,6 +46,15 @@ class IdentityNews(msgspec.Struct, frozen=True):
     at_ms: int
 
 
+class Safety(msgspec.Struct, frozen=True):
+    """By what two people know each other: 60 digits, the same on both phones; *is_accepted* false for a new key."""
+
+    number: str
+    safety_number: str
+    identity_hash: str
+    is_accepted: bool
+
+
 class StatusChanged(msgspec.Struct, frozen=True):
     """A message of ours went on: `sent`, `delivered`, `read`, `failed` (then with a code) or `expired`."""
 

@@ -17,6 +17,7 @@ from corefast.device.store.keys import Account, KeyStore
 from corefast.device.store.outbox import OutboxStore
 from corefast.device.store.peers import PeerStore
 from corefast.endpoint.stock import OwnKeys
+from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import SetupError
 from corefast.process import lock_directory
@@ -45,8 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Pin of the number, where it has one."""
     replace: bool = False
     """Take the number over from another device."""
-    accept_changed_identities: bool = True
-    """Go on with a peer whose identity key changed, after telling; else refuse its messages and ours to it."""
+    identity_policy: Policy = Policy.FLAG
+    """Whether we go on writing to a peer whose identity key changed, or wait until the user accepts the new one."""
     master_key_file: str = ""
     """Where the master key is; the file `master.key` in the home where empty."""
     clock: Clock = unix_ms

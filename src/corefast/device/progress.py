@@ -13,6 +13,8 @@ class Progress:
         self._store = store
         self._unit = unit
         self._expected: list[tuple[bytes, str, int, str]] = []
+        self.dropped: list[bytes] = []
+        """After `events`: what `failed_all` has ended."""
 
     def sent(self, message_id: bytes, recipient: str | None, at_ms: int) -> None:
         self._store.set_sent(self._unit, message_id, recipient, at_ms)
@@ -32,6 +34,11 @@ class Progress:
         self._store.set_failed(self._unit, message_id, code)
         self._expected.append((message_id, "failed", at_ms, code))
 
+    def failed_all(self, recipient: str, at_ms: int, code: str) -> None:
+        """Fail all messages to *recipient* that the relay does not have."""
+        self._store.set_failed_all(self._unit, recipient, code)
+        self._expected.append((b"", "failed", at_ms, code))
+
     def expired(self, message_id: bytes, recipient: str, at_ms: int) -> None:
         self._store.set_expired(self._unit, message_id, recipient)
         self._expected.append((message_id, "expired", at_ms, ""))
@@ -40,7 +47,8 @@ class Progress:
         """Return what was news, from what the commit of the unit returned; the unit has no other RETURNING."""
         events = []
         for (message_id, status, at_ms, code), rows in zip(self._expected, returned, strict=True):
-            for what, recipient in rows:
+            for what, recipient, *ids in rows:
+                self.dropped += ids
                 if what == What.TEXT:
-                    events.append(StatusChanged(message_id, recipient, status, at_ms, code))
+                    events.append(StatusChanged(ids[0] if ids else message_id, recipient, status, at_ms, code))
         return events

@@ -44,6 +44,11 @@ class Delivery:
         self._known: set[tuple[str, bytes]] = set()
         self._peers: dict[str, KnownPeer] = {}
 
+    @property
+    def dropped(self) -> list[bytes]:
+        """After `take`: messages of ours that failed here and must not be sent any more."""
+        return self._progress.dropped
+
     async def take(self, items: Sequence[Item]) -> list[StatusChanged]:
         """Make *items* durable and return the statuses that they brought; the items may be acked then."""
         profile = self._profile
@@ -91,17 +96,13 @@ class Delivery:
         profile = self._profile
         peer = self._peers[item.sender.id]
         correspondent = peer.devices.get(item.sender.device) or Correspondent.new()
-        before = correspondent.snapshot() if item.kind == Kind.PREKEY else b""
         opened = correspondent.decrypt(profile.own, item.kind, item.body, profile.random)
         their_identity = correspondent.their_identity
         assert their_identity is not None, "a decrypted message has a session"
-        if peer.identity not in (None, their_identity) and not profile.options.accept_changed_identities:
-            peer.devices[item.sender.device] = Correspondent.restore(before)
-            raise IdentityChanged("the peer's identity key changed and the device is set to refuse that")
         self._use_up(opened)
         peer.put(item.sender.device, correspondent)
         if peer.see_identity(their_identity) is Trust.CHANGED:
-            put_identity_news(profile, self._unit, peer.number)
+            put_identity_news(profile, self._unit, self._progress, peer.number)
         return opened.plaintext
 
     def _use_up(self, opened: Opened) -> None:
@@ -129,9 +130,10 @@ class Delivery:
         self._profile.inbox.put(self._unit, row, is_shown=what == What.READ)
 
 
-def put_identity_news(profile: Profile, unit: Unit, number: str) -> None:
-    """Add a row that tells the user of a peer's new identity key."""
+def put_identity_news(profile: Profile, unit: Unit, progress: Progress, number: str) -> None:
+    """Tell the user of a peer's new identity key, and fail what was meant for whoever had the old one."""
     now_ms = profile.clock()
+    progress.failed_all(number, now_ms, IdentityChanged.code)
     row = InboxRow(0, number, 0, profile.random(16), What.IDENTITY_CHANGED, now_ms, now_ms, b"")
     profile.inbox.put(unit, row, is_shown=False)
 

@@ -14,6 +14,7 @@ from corefast.device.event import (
     IdentityNews,
     Offline,
     Ready,
+    Safety,
     StatusChanged,
     Stopped,
     TextReceived,
@@ -28,12 +29,17 @@ MAX_RUNNING = 256
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A line of the input: a text to send (an `id` of yours makes a repeat harmless), or ids that were read."""
+    """A line of the input: a text to send (an `id` of yours makes a repeat harmless), ids that were read, or a number.
+
+    Of *safety* the safety number is told; the identity key that *accept* has is accepted.
+    """
 
     to: str = ""
     text: str = ""
     id: str = ""
     read: list[str] | None = None
+    safety: str = ""
+    accept: str = ""
 
 
 _decode_command = msgspec.json.Decoder(Command).decode
@@ -86,6 +92,11 @@ class Script:
             if command.read is not None:
                 await self._device.mark_read([decode_id(each) for each in command.read])
                 return
+            if number := command.safety or command.accept:
+                if command.accept:
+                    await self._device.accept_identity(number)
+                await self._output.write(_line(_safety_fields(await self._device.safety(number))))
+                return
             message_id = decode_id(command.id) if command.id else None
             sent = await self._device.send_text(command.to, command.text, message_id)
             answer = {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
@@ -102,8 +113,8 @@ def _parse(line: bytes) -> Command:
         command = _decode_command(line)
     except (msgspec.DecodeError, RecursionError):
         raise ParameterInvalid('a line is {"to": number, "text": text} or {"read": [ids]}') from None
-    if (command.read is None) == (not command.to):
-        raise ParameterInvalid('a line has either "to" and "text", or "read"')
+    if sum((command.read is not None, bool(command.to), bool(command.safety), bool(command.accept))) != 1:
+        raise ParameterInvalid('a line has either "to" and "text", or "read", or "safety", or "accept"')
     return command
 
 
@@ -136,6 +147,10 @@ def _text_fields(event: TextReceived) -> dict[str, Any]:
 
 def _echo_fields(event: TextReceived, answer_id: bytes) -> dict[str, Any]:
     return {"event": "accepted", "id": encode_id(answer_id), "to": event.sender, "text": event.text}
+
+
+def _safety_fields(safety: Safety) -> dict[str, Any]:
+    return {"event": "safety"} | msgspec.structs.asdict(safety)
 
 
 def _status_fields(event: StatusChanged) -> dict[str, Any]:

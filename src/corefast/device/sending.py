@@ -19,12 +19,12 @@ from corefast.device.progress import Progress
 from corefast.device.receiving import put_identity_news
 from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.fanout import bundle_of, fan_out
-from corefast.endpoint.trust import Trust, check_identity
+from corefast.endpoint.trust import Policy, Trust, check_identity
 from corefast.errors import (
     BundleInvalid,
     BusyError,
     CorefastError,
-    IdentityChanged,
+    IdentityUnacknowledged,
     Overloaded,
     RemoteRefused,
     SealBroken,
@@ -143,6 +143,18 @@ class Sending:
         self._settle(settled)
         self._report(progress.events(returned))
 
+    def drop(self, ids: Sequence[bytes]) -> None:
+        """Forget messages that are stored as failed."""
+        if not ids:
+            return
+        gone = set(ids)
+        self._settle([row for row in self._posted.values() if row.id in gone])
+        for lane in self._lanes.values():
+            before = len(lane.waiting) + len(lane.returned)
+            lane.waiting = deque(row for row in lane.waiting if row.id not in gone)
+            lane.returned = [row for row in lane.returned if row.id not in gone]
+            self._count -= before - len(lane.waiting) - len(lane.returned)
+
     async def close(self) -> None:
         """Stop all lanes; what they hold is in the store."""
         self._is_closed = True
@@ -177,7 +189,7 @@ class Sending:
                     await self._fail(lane, list(lane.waiting), error)
                 else:
                     await asyncio.sleep(max(error.retry_after_ms, RETRY_MS) / 1_000)
-            except (BundleInvalid, IdentityChanged) as error:
+            except (BundleInvalid, IdentityUnacknowledged) as error:
                 await self._fail(lane, list(lane.waiting), error)
             except (BusyError, StoreError) as error:
                 log.warning("lane.waits", code=error.code)
@@ -197,8 +209,7 @@ class Sending:
             bundle = await self._relay.call(FetchBundle(number))
             if not bundle.devices:
                 raise RemoteRefused("number.unknown")
-        rows = list(lane.waiting)[:_LANE_BATCH]
-        encrypted = await self._encrypt(number, rows, bundle)
+        encrypted = await self._encrypt(number, lane, bundle)
         if bundle is not None:
             lane.needs_bundle = False
         for row in encrypted:
@@ -206,15 +217,23 @@ class Sending:
             self._posted[row.id] = row
         self._post(encrypted)
 
-    async def _encrypt(self, number: str, rows: list[OutboxRow], bundle: Bundle | None) -> list[OutboxRow]:
-        """Return *rows* with ciphertexts that are stored together with the sessions that made them."""
+    async def _encrypt(self, number: str, lane: Lane, bundle: Bundle | None) -> list[OutboxRow]:
+        """Return the next rows with ciphertexts that are stored together with the sessions that made them."""
         profile = self._profile
         unit = Unit()
+        progress = Progress(profile.outbox, unit)
         encrypted = []
         async with profile.turn():
             peer = await profile.directory.load(number)
-            if bundle is not None:
-                self._take_bundle(unit, peer, bundle)
+            if bundle is not None and self._take_bundle(unit, progress, peer, bundle) is Trust.CHANGED:
+                profile.directory.save(unit, peer)
+                told = progress.events(await profile.database.commit(unit))
+                self.drop(progress.dropped)
+                self._report(told)
+                return []
+            if not peer.is_accepted and profile.options.identity_policy is Policy.BLOCK:
+                raise IdentityUnacknowledged("the peer's identity key changed, and the new one is not accepted")
+            rows = list(lane.waiting)[:_LANE_BATCH]
             correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
             version = peer.devices_version or FIRST_VERSION
             for row in rows:
@@ -225,14 +244,12 @@ class Sending:
             await profile.database.commit(unit)
         return encrypted
 
-    def _take_bundle(self, unit: Unit, peer: KnownPeer, bundle: Bundle) -> None:
+    def _take_bundle(self, unit: Unit, progress: Progress, peer: KnownPeer, bundle: Bundle) -> Trust:
         """Bring the peer's devices in line with the relay's list, with a session for each."""
         profile = self._profile
         trust = check_identity(peer.identity, bundle.identity)
         if trust is Trust.CHANGED:
-            if not profile.options.accept_changed_identities:
-                raise IdentityChanged("the peer's identity key changed and the device is set to refuse that")
-            put_identity_news(profile, unit, peer.number)
+            put_identity_news(profile, unit, progress, peer.number)
         # A list that moved on means a device that was set up anew: it does not hold the old session.
         is_moved = peer.devices_version not in (0, bundle.devices_version)
         peer.see_identity(bundle.identity)
@@ -243,6 +260,7 @@ class Sending:
             if is_moved or not correspondent.has_session:
                 correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
         peer.set_devices(bundle.devices_version)
+        return trust
 
     async def _fail(self, lane: Lane, rows: list[OutboxRow], error: Exception) -> None:
         """Fail *rows*, which wait in *lane*."""

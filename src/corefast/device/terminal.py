@@ -37,6 +37,8 @@ _STYLES = {"sent": "dim", "delivered": "dim", "read": "bright_blue", "failed": "
 HELP = """\
   type a text            it goes to the one you are talking with
   /to NUMBER [TEXT]      talk with NUMBER from now on
+  /safety NUMBER         show the safety number that you and NUMBER compare
+  /accept NUMBER         accept NUMBER's new identity key, once the safety numbers are the same
   /quit                  leave; what is under way goes on at the next start"""
 
 
@@ -82,6 +84,11 @@ class Terminal:
             self._print(Styled(HELP))
         elif text == "/to" or text.startswith("/to "):
             await self._turn_to(text[3:].strip())
+        elif text == "/safety" or text.startswith("/safety "):
+            await self._show_safety(text[7:].strip() or self._partner)
+        elif text == "/accept" or text.startswith("/accept "):
+            await self._device.accept_identity(text[7:].strip())
+            self._print(Styled("accepted", style="green"))
         elif text.startswith("/"):
             self._print(Styled("unknown command; /help lists them", style="yellow"))
         elif text:
@@ -105,6 +112,18 @@ class Terminal:
                 self._print(Styled(f"you are talking with {display_number(self._partner)}", style="dim"))
             return
         self._print(Styled("write /to and a number in international form, such as /to +49 30 23125000", style="yellow"))
+
+    async def _show_safety(self, number: str) -> None:
+        safety = await self._device.safety(number)
+        groups = safety.safety_number.split(" ")
+        lines = [" ".join(groups[at : at + 4]) for at in range(0, len(groups), 4)]
+        who = display_number(safety.number)
+        self._print(Styled(f"you and {who} see the same digits, or somebody stands between you:", style="dim"))
+        self._print(Styled("  " + "\n  ".join(lines), style="bold"))
+        if not safety.is_accepted:
+            self._print(
+                Styled(f"this identity key is new; /accept {safety.number} if the digits agree", style="yellow")
+            )
 
     async def _say(self, text: str) -> None:
         partner = self._partner or (self._partners[0] if len(self._partners) == 1 else "")
@@ -135,7 +154,8 @@ class Terminal:
                 self._print(Styled(f"a message from {who} could not be decrypted ({event.code})", style="red"))
             case IdentityNews():
                 who = display_number(event.sender)
-                self._print(Styled(f"{who} has a new identity key: a new phone, or somebody else", style="bold yellow"))
+                text = f"{who} has a new identity key: a new phone, or somebody else; /safety {event.sender} to compare"
+                self._print(Styled(text, style="bold yellow"))
             case Stopped():
                 self._print(Styled(printable(event.text), style="red"))
 

@@ -39,6 +39,10 @@ _READ = Statement(
 _FAILED = Statement(
     "UPDATE outbox SET state = 5, failure = ?, parts = NULL WHERE id = ? AND state < 3 RETURNING what, recipient"
 )
+_FAILED_ALL = Statement(
+    "UPDATE outbox SET state = 5, failure = ?, parts = NULL WHERE recipient = ? AND state < 2"
+    " RETURNING what, recipient, id"
+)
 _EXPIRED = Statement(
     "UPDATE outbox SET state = 6, parts = NULL WHERE id = ? AND recipient = ? AND state < 3 RETURNING what, recipient"
 )
@@ -115,6 +119,10 @@ class OutboxStore:
 
     def set_failed(self, unit: Unit, message_id: bytes, code: str) -> None:
         unit.add(_FAILED, code, message_id)
+
+    def set_failed_all(self, unit: Unit, recipient: str, code: str) -> None:
+        """Fail all that the relay does not have; the commit returns (what, recipient, id) of each."""
+        unit.add(_FAILED_ALL, code, recipient)
 
     def set_expired(self, unit: Unit, message_id: bytes, recipient: str) -> None:
         unit.add(_EXPIRED, message_id, recipient)

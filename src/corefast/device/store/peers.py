@@ -11,11 +11,12 @@ from corefast.store.database import Database, Statement, Unit
 
 log = structlog.get_logger()
 
-_LOAD_PEER = Statement("SELECT devices_version, identity FROM peer WHERE number = ?")
+_LOAD_PEER = Statement("SELECT devices_version, identity, is_accepted FROM peer WHERE number = ?")
 _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
 _SAVE_PEER = Statement(
-    "INSERT INTO peer (number, devices_version, identity) VALUES (?, ?, ?)"
-    " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity"
+    "INSERT INTO peer (number, devices_version, identity, is_accepted) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity,"
+    " is_accepted = excluded.is_accepted"
 )
 _SAVE_SESSION = Statement(
     "INSERT INTO session (number, device, snapshot) VALUES (?, ?, ?)"
@@ -25,10 +26,11 @@ _DELETE_SESSION = Statement("DELETE FROM session WHERE number = ? AND device = ?
 
 
 class PeerRow(NamedTuple):
-    """What is stored of a peer. *identity* is None where it was damaged."""
+    """What is stored of a peer. *identity* is None where it was damaged; *is_accepted* as `KnownPeer` has it."""
 
     devices_version: int
     identity: bytes | None
+    is_accepted: bool
     devices: dict[int, Correspondent]
 
 
@@ -47,7 +49,7 @@ class PeerStore:
         rows = await self._database.fetch(_LOAD_PEER, number)
         if not rows:
             return None
-        devices_version, sealed = rows[0]
+        devices_version, sealed, is_accepted = rows[0]
         identity: bytes | None = None
         try:
             identity = self._vault.open("peer", number.encode(), sealed)
@@ -62,10 +64,11 @@ class PeerStore:
             except (SealBroken, SnapshotInvalid) as error:
                 log.error("session.damaged", code=error.code)
                 devices_version = 0
-        return PeerRow(devices_version, identity, devices)
+        return PeerRow(devices_version, identity, bool(is_accepted), devices)
 
-    def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes) -> None:
-        unit.add(_SAVE_PEER, number, devices_version, self._vault.seal("peer", number.encode(), identity), rows=1)
+    def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes, *, is_accepted: bool) -> None:
+        sealed = self._vault.seal("peer", number.encode(), identity)
+        unit.add(_SAVE_PEER, number, devices_version, sealed, int(is_accepted), rows=1)
 
     def save_session(self, unit: Unit, number: str, device: int, snapshot: bytes) -> None:
         sealed = self._vault.seal("session", _session_row(number, device), snapshot)
