@@ -94,7 +94,7 @@ def pingpong_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
         turn(theirs, ours)
 
     benchmark.extra_info["messages"] = 2
-    benchmark.pedantic(round_trip, rounds=500, warmup_rounds=20)
+    benchmark.pedantic(round_trip, rounds=100, iterations=10, warmup_rounds=5)
 
 
 def start_session(benchmark: Any) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
+OPERATION = "us_per_op"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -60,6 +61,37 @@ def read(path: Path) -> Report:
 
 
 def show(results: Sequence[Result], console: Console) -> None:
+    """Print a table; figures that foreign programs were measured for stand side by side in one of their own."""
+    compared = {result.name for result in results if result.peer and result.metric == OPERATION}
+    _show_list([result for result in results if result.name not in compared], console)
+    for group in sorted({name.partition(".")[0] for name in compared}):
+        members = [each for each in results if each.name in compared and each.name.startswith(group + ".")]
+        console.print(_side_by_side(group, members))
+
+
+def _side_by_side(group: str, results: Sequence[Result]) -> Table:
+    """Return a row for each program: what one operation takes it, and times ours."""
+    names = list(dict.fromkeys(result.name for result in results))
+    ours = {result.name: result.value for result in results if result.peer is None}
+    table = Table(title=f"{group}: us per operation, and times ours", title_justify="left", box=None, pad_edge=False)
+    table.add_column("program")
+    for name in names:
+        table.add_column(name.partition(".")[2], justify="right")
+    for peer in dict.fromkeys(result.peer for result in results):
+        values = {result.name: result.value for result in results if result.peer == peer}
+        table.add_row(peer or "corefast", *(_cell(values.get(name), peer and ours.get(name)) for name in names))
+    return table
+
+
+def _cell(value: float | None, ours: float | str | None) -> str:
+    if value is None:
+        return "–"
+    return f"{rounded(value)} [dim]{value / ours:4.1f}×[/]" if isinstance(ours, float) else rounded(value)
+
+
+def _show_list(results: Sequence[Result], console: Console) -> None:
+    if not results:
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("figure")
     table.add_column("metric")

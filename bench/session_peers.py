@@ -1,10 +1,12 @@
 """`session.peers`: what foreign session engines cost for what `bench_protocol` measures of ours, one after another.
 
-Python peers are installed from PyPI into an environment of their own below build/; npm's needs `make peers` to have
-run, the C one its Debian package. A peer that is not there is named and left out.
+All carry the same 100 bytes, on one core, in CPU time; each does the work of its own protocol, which WORK names. Python
+peers are installed from PyPI into an environment of their own below build/; npm's needs `make peers` to have run, the C
+one its Debian package. A peer that is not there is named and left out.
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,15 @@ from bench.results import ROOT, Result
 
 HERE = Path(__file__).parent
 PYTHON_PEERS = {"vodozemac": "0.10.0", "python-olm": "3.2.16", "DoubleRatchet": "1.3.0"}
-NPM_PEER, C_PEER = "libsignal-client 0.103.0 (npm)", "libsignal-protocol-c (X3DH)"
+NPM_PEER, C_PEER = "libsignal-client 0.103.0 (npm)", "libsignal-protocol-c"
+WORK = {
+    "corefast": "PQXDH with two signatures verified, SPQR's first epoch, messages as bytes",
+    "vodozemac": "Olm: 3DH, no signature verified, messages stay parsed",
+    "python-olm": "Olm: 3DH, no signature verified, messages in base64",
+    "DoubleRatchet": "the ratchet alone, messages stay parsed, asyncio",
+    NPM_PEER: "PQXDH, whole SPQR, messages as bytes, promises of Node.js",
+    C_PEER: "X3DH with one signature verified, the session stored as bytes after each message",
+}
 C_SOURCE = ROOT / "tests" / "peers" / "libsignal_c.c"
 C_ROUNDS_PER_SECOND = 20
 
@@ -38,6 +48,9 @@ def run(options: Options) -> Iterator[Result]:
     yield from _results(NPM_PEER, _attempt(NPM_PEER, partial(_measure_npm, seconds)))
     options.say(C_PEER)
     yield from _results(C_PEER, _attempt(C_PEER, partial(_measure_c, seconds)))
+    print("session: plaintexts of 100 bytes; set-up ends when the first message is read", file=sys.stderr)
+    for name, work in WORK.items():
+        print(f"  {name}: {work}", file=sys.stderr)
 
 
 def _attempt(name: str, measure: Callable[[], Samples]) -> Samples:
@@ -45,8 +58,14 @@ def _attempt(name: str, measure: Callable[[], Samples]) -> Samples:
         return measure()
     except (OSError, subprocess.CalledProcessError) as error:
         words = getattr(error, "stderr", "") or str(error)
-        print(f"{name} is left out: {words.strip().splitlines()[-1]}", file=sys.stderr)
+        print(f"{name} is left out: {_reason(words)}", file=sys.stderr)
         return {}
+
+
+def _reason(words: str) -> str:
+    """Return the line that says most: the first about an error, or the last."""
+    lines = words.strip().splitlines() or ["it says nothing"]
+    return next((line for line in lines if re.search(r"\berror\b.*:", line, re.IGNORECASE)), lines[-1]).strip()
 
 
 def _results(peer: str, samples: Samples) -> Iterator[Result]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from bench.results import Result
+from rich.console import Console
 
-from bench import compare, micro, results
+from bench import compare, micro, results, session_peers
 
 
 def test_a_report_has_the_documented_shape(tmp_path: Path) -> None:
@@ -50,3 +51,34 @@ def test_a_ratio_within_the_noise_stands_in_brackets(after: Result, shown: str) 
 def test_a_measured_function_is_named_after_its_file_or_as_it_says() -> None:
     assert micro.name_of("bench/bench_link.py::notify_300[8]") == "link.notify_300[8]"
     assert micro.name_of("bench/bench_protocol.py::encrypt_100") == "session.encrypt"
+
+
+def test_foreign_programs_stand_beside_ours_with_what_they_take_times_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = [
+        Result("session.encrypt", "us_per_op", 2.0, "us"),
+        Result("session.snapshot", "us_per_op", 0.1, "us"),
+        Result("session.encrypt", "us_per_op", 5.0, "us", peer="other 1.0"),
+        Result("session.setup", "us_per_op", 400.0, "us", peer="other 1.0"),
+    ]
+    results.show(measured, Console(width=120))
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["session.snapshot", "us_per_op", "0.1", "us"] in shown
+    assert ["corefast", "2", "–"] in shown
+    assert ["other", "1.0", "5", "2.5×", "400"] in shown
+
+
+def test_a_peer_that_is_not_there_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> session_peers.Samples:
+        raise FileNotFoundError(2, "No such file or directory", "node")
+
+    assert session_peers._attempt("npm", fails) == {}
+    assert capsys.readouterr().err == "npm is left out: [Errno 2] No such file or directory: 'node'\n"
+
+
+def test_the_reason_is_the_line_about_the_error() -> None:
+    words = "node:internal/modules/esm\n    throw error;\nError [ERR_MODULE_NOT_FOUND]: Cannot find it\n\nNode.js v18\n"
+    assert session_peers._reason(words) == "Error [ERR_MODULE_NOT_FOUND]: Cannot find it"
+    assert session_peers._reason("a.c:1:10: fatal error: x.h: No such file\ncompilation terminated.\n").startswith(
+        "a.c"
+    )
+    assert session_peers._reason("words\nthe last") == "the last"
