@@ -62,12 +62,15 @@ class ProblemShape:
         return Answer(row.status, encode(told), PROBLEM, NO_CACHE, *_headers(error))
 
 
+_CHALLENGES = {"login.refused": b'Basic realm="Secured"', "password.unchanged": b'Basic realm="Secured"'}
+
+
 def _headers(error: Exception) -> list[Header]:
     headers = []
     if (wait_s := retry_after_s(error)) is not None:
         headers.append((b"retry-after", b"%d" % wait_s))
     if row_of(error).status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="corefast"'))
+        headers.append((b"www-authenticate", _CHALLENGES.get(code_of(error), b'Bearer realm="corefast"')))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allowed.encode()))
     return headers

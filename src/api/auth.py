@@ -1,9 +1,10 @@
-"""Who is calling: an API key's digest, asked of the core and remembered for a moment.
+"""Who is calling: an API key's digest, or the token of a user, asked of the core and remembered for a moment.
 
-The key itself is hashed at once and never kept.
+Keys and tokens are hashed at once and never kept.
 """
 
 import asyncio
+import base64
 import hashlib
 import re
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from functools import partial
 
 from api.gateway import Core
 from api.request import Request
-from corefast.errors import CorefastError, Overloaded, ScopeMissing, TokenInvalid
+from corefast.errors import CorefastError, LoginRefused, Overloaded, ScopeMissing, TokenInvalid
 from corefast.limits import KEY_CACHE_MS, MAX_KEY_CHECKS, MAX_KNOWN_KEYS
+from corefast.wire.access import CheckToken
 from corefast.wire.gateway import CheckKey, KeyView, Scope
 
 _CREDENTIALS = re.compile(rb"(?:bearer|apikey) +(\S+) *", re.IGNORECASE)
+_BASIC = re.compile(rb"basic +([A-Za-z0-9+/=]{1,1024}) *", re.IGNORECASE)
 _MAX_KEY_BYTES = 512
 
 
@@ -36,10 +39,14 @@ class Keys:
     async def require_token(self, token: bytes, scope: Scope | None = None) -> KeyView:
         digest = hashlib.sha256(token).digest()
         known = self._known.get(digest)
-        view = known[1] if known and known[0] > self._clock_ms() else await self._ask(digest, known is not None)
+        view = known[1] if known and known[0] > self._clock_ms() else await self._ask(token, digest, known is not None)
         if scope is not None and scope not in view.scopes:
             raise ScopeMissing(f"this API key lacks the scope `{scope}`")
         return view
+
+    def forget(self, token: bytes) -> None:
+        """Do not reuse what was learned about *token*: it has ended."""
+        self._known.pop(hashlib.sha256(token).digest(), None)
 
     @staticmethod
     def token_of(request: Request) -> bytes:
@@ -52,14 +59,14 @@ class Keys:
             raise TokenInvalid("Authorization has to be: Bearer cf_… (or: Apikey cf_…)")
         return found[1]
 
-    async def _ask(self, digest: bytes, is_known: bool) -> KeyView:
+    async def _ask(self, token: bytes, digest: bytes, is_known: bool) -> KeyView:
         """Ask the core, once for all requests that wait for the same key."""
         task = self._running.get(digest)
         if task is None:
             if not is_known and self._unknown_running >= MAX_KEY_CHECKS:
                 raise Overloaded("too many unknown API keys are being tried")
             self._unknown_running += not is_known
-            task = asyncio.create_task(self._core.call(CheckKey(digest), KeyView))
+            task = asyncio.create_task(self._core.call(_question(token, digest), KeyView))
             task.add_done_callback(partial(self._learn, digest, is_known))
             self._running[digest] = task
         return await asyncio.shield(task)
@@ -74,3 +81,21 @@ class Keys:
             self._known[digest] = (self._clock_ms() + KEY_CACHE_MS, task.result())
         elif isinstance(error, CorefastError) and error.code == TokenInvalid.code:
             self._known.pop(digest, None)
+
+
+def _question(token: bytes, digest: bytes) -> CheckKey | CheckToken:
+    """A token of a user is a JWT, three parts; a key is opaque, and its digest is all that leaves us."""
+    return CheckToken(token.decode("ascii")) if token.count(b".") == 2 and token.isascii() else CheckKey(digest)
+
+
+def read_basic(request: Request) -> tuple[str, str]:
+    """Return user name and password of Basic credentials (RFC 7617, UTF-8); raise `LoginRefused`."""
+    found = _BASIC.fullmatch(request.header(b"authorization"))
+    try:
+        decoded = base64.b64decode(found[1], validate=True).decode() if found else ""
+    except ValueError:
+        decoded = ""
+    name, colon, password = decoded.partition(":")
+    if not colon:
+        raise LoginRefused("send the user name and the password: Authorization: Basic …")
+    return name, password

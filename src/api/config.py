@@ -79,3 +79,21 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
     )
     json: Annotated[bool, Meta(description="print JSON")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
+
+
+class UserConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Lists, adds and removes those who log in to the API; sets a forgotten password.
+
+    list      show the users there are
+    add       add NAME, with a password that is asked for
+    password  set a new password for NAME; all tokens of NAME end
+    remove    remove NAME
+    """
+
+    action: Annotated[str, Meta(description="list, add, password or remove", extra={"positional": True})]
+    name: Annotated[str, Meta(description="the user's name", extra={"positional": True})] = ""
+    data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
+    core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
+    password: Annotated[str, Meta(description="the new password; best by PASSWORD_FILE, or typed when asked")] = ""
+    json: Annotated[bool, Meta(description="print JSON")] = False
+    log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"

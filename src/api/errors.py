@@ -60,13 +60,20 @@ V1_TITLES = {
     1016: "System overloaded",
     1021: "Bad user",
     1023: "Database error occurred",
+    1024: "Password change required",
     1025: "Request is not valid",
     1028: "Identity change not acknowledged",
 }
 """Titles of the on-premises API, word for word: clients compare them."""
 
 TABLE = {
-    "token.invalid": Row(401, 1005, "send a valid API key: Authorization: Bearer cf_…"),
+    "token.invalid": Row(401, 1005, "send a valid API key or token: Authorization: Bearer …"),
+    "login.refused": Row(401, 1005, "user name or password is wrong"),
+    "login.throttled": Row(429, 1015, "too many wrong passwords; wait before the next try"),
+    "password.unchanged": Row(401, 1024, "Password must be changed: log in with new_password"),
+    "user.exists": Row(409, 1014, "a user with this name may exist already"),
+    "user.unknown": Row(404, 1006, "there is no such user"),
+    "user.builtin": Row(403, 1005, "the built-in administrator cannot be deleted"),
     "scope.missing": Row(403, 1005, "this API key lacks the scope for that; make one with: corefast key new"),
     "parameter.missing": Row(400, 1008, "a required parameter is missing"),
     "parameter.invalid": Row(400, 1009, "a parameter has a value that is not allowed"),

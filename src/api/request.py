@@ -28,6 +28,12 @@ class Request:
         found: dict[str, str] = self._scope["path_params"]
         return found
 
+    @property
+    def client(self) -> str:
+        """The address that the client came from; empty where the server does not know."""
+        client = self._scope.get("client")
+        return str(client[0]) if client else ""
+
     def header(self, name: bytes) -> bytes:
         """Return the header of that name (in lower case), empty when there is none; the last of several counts."""
         return self._headers.get(name, b"")

@@ -29,6 +29,13 @@ class AnswerMeta(msgspec.Struct, frozen=True):
 
 META = AnswerMeta()
 
+
+class MetaAnswer(msgspec.Struct, frozen=True):
+    """The answer where there is nothing to tell."""
+
+    meta: AnswerMeta = META
+
+
 # ── POST /v1/messages ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,6 +18,7 @@ PROGRAMS = {
     "migrate": ("corefast.supervisor.migrate", "bring the databases to this release's schema; --check only looks"),
     "peer": ("api.peer", "look at a customer's identity key, accept a new one, allow an older protocol"),
     "key": ("api.key", "make, list and revoke API keys; show the webhook's secret"),
+    "user": ("api.user", "list, add and remove those who log in; set a forgotten password"),
 }
 """Each command with its module and one line of help."""
 

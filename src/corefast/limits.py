@@ -123,6 +123,7 @@ IDEMPOTENCY_LIFE_MS = 24 * 3_600_000
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 
 MAX_API_KEYS = 10_000
+MAX_USERS = 10_000
 
 # ── the front ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,9 +8,10 @@ from api.decode import JsonBody, decode_form, explain, refuse_nul
 from api.errors import PathUnknown
 from api.gateway import Core
 from api.idempotency import REPLAYED, read_idempotency
+from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
-from api.schema import ChatRequest
+from api.schema import NUMBER_EXAMPLE, ChatAnswer, ChatRequest
 from corefast.errors import ParameterInvalid, TokenInvalid
 from corefast.wire.body import Text
 from corefast.wire.gateway import Accepted, Scope, Send
@@ -82,3 +83,23 @@ def _check(wanted: ChatRequest) -> None:
         raise ParameterInvalid("`attachment` is not served yet; leave it out to send the text alone")
     refuse_nul("id", wanted.id)
     refuse_nul("message", wanted.message)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v7/chat",
+        id="chat",
+        tag="messages",
+        summary="Send a text, the short way (any version number)",
+        request=ChatRequest,
+        also_form=True,
+        example={"id": NUMBER_EXAMPLE, "message": "Hello world!"},
+        parameters=(IDEMPOTENCY_KEY,),
+        answer=ChatAnswer,
+        status=201,
+        note="Accepted and durable.",
+        errors=(*CALLER, *BODY, "idempotency.running", "idempotency.mismatch", "rate.limited", *AWAY),
+        is_problem=True,
+    ),
+)

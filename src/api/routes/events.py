@@ -10,6 +10,7 @@ from api.answer import V1, Answer, answer_json
 from api.auth import Keys
 from api.errors import ClientGone
 from api.gateway import Core
+from api.operation import AWAY, CALLER, Operation
 from api.request import Request
 from api.resource import Resource
 from api.schema import EventsAnswer, FeedEvent
@@ -97,3 +98,33 @@ def _whole(text: str, name: str, default: int, least: int, most: int, unit: str 
     if not least <= value <= most:
         raise ParameterInvalid(f"`{name}` has to be a whole number {unit}from {least} to {most}")
     return value
+
+
+def _query(name: str, shape: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": shape, "description": description}
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/events",
+        id="getEvents",
+        tag="events",
+        summary="What happened since",
+        parameters=(
+            _query("after", {"type": "string"}, "The cursor of the last answer; without it, the oldest event kept."),
+            _query(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": _DEFAULT_PAGE},
+                "Events at most.",
+            ),
+            _query(
+                "wait",
+                {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_MS // 1_000, "default": 0},
+                "Seconds to wait for the first one.",
+            ),
+        ),
+        answer=EventsAnswer,
+        errors=(*CALLER, "cursor.invalid", *AWAY),
+    ),
+)

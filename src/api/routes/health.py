@@ -6,6 +6,7 @@ from collections.abc import Callable
 from api.answer import PROBLEMS, V1, Answer, answer_json
 from api.auth import Keys
 from api.gateway import Core
+from api.operation import Operation
 from api.request import Request
 from api.resource import Resource
 from api.schema import Checks, GatewayHealth, HealthAnswer, LiveAnswer, ReadyAnswer
@@ -63,3 +64,35 @@ class HealthView:
         self._latest_ms = self._clock_ms()
         if not task.cancelled():
             task.exception()  # its caller may be gone: nobody else asks
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/health",
+        id="health",
+        tag="operations",
+        summary="How the gateway is",
+        answer=HealthAnswer,
+        errors=("token.invalid", "link"),
+    ),
+    Operation(
+        method="GET",
+        path="/readyz",
+        id="ready",
+        tag="operations",
+        summary="Whether a send would be accepted",
+        answer=ReadyAnswer,
+        more={503: ReadyAnswer},
+        security="",
+    ),
+    Operation(
+        method="GET",
+        path="/livez",
+        id="live",
+        tag="operations",
+        summary="Whether this process runs",
+        answer=LiveAnswer,
+        security="",
+    ),
+)

@@ -8,9 +8,21 @@ from api.decode import JsonBody, refuse_nul
 from api.errors import RecipientTypeInvalid
 from api.gateway import Core
 from api.idempotency import REPLAYED, read_idempotency
+from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
-from api.schema import META, Context, ErrorItem, MessageAnswer, SendRequest, StatusChange, StoredMessage, Text
+from api.schema import (
+    META,
+    NUMBER_EXAMPLE,
+    Context,
+    ErrorItem,
+    MessageAnswer,
+    SendAnswer,
+    SendRequest,
+    StatusChange,
+    StoredMessage,
+    Text,
+)
 from corefast.errors import ParameterInvalid, ParameterMissing
 from corefast.wire import body as bodies
 from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, Send
@@ -83,3 +95,30 @@ def _describe(view: MessageView) -> StoredMessage:
     if failure is not None:
         rest["errors"] = [ErrorItem(failure.code, failure.title, failure.details)]
     return msgspec.structs.replace(described, **whose, **rest)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/messages",
+        id="sendMessage",
+        tag="messages",
+        summary="Send a message",
+        request=SendRequest,
+        example={"to": NUMBER_EXAMPLE, "type": "text", "text": {"body": "Hello world!"}},
+        parameters=(IDEMPOTENCY_KEY,),
+        answer=SendAnswer,
+        status=201,
+        note="Accepted and durable.",
+        errors=(*CALLER, *BODY, "idempotency.running", "idempotency.mismatch", "rate.limited", *AWAY),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/messages/{id}",
+        id="getMessage",
+        tag="messages",
+        summary="One message and its history",
+        answer=MessageAnswer,
+        errors=(*CALLER, "message.unknown", "message.damaged", *AWAY),
+    ),
+)

@@ -3,6 +3,7 @@
 from api.answer import NO_CACHE, PROBLEMS, Answer
 from api.auth import Keys
 from api.gateway import Core
+from api.operation import Operation
 from api.request import Request
 from api.resource import Resource
 from corefast import metrics
@@ -54,3 +55,16 @@ def _without(text: str, names: set[str]) -> str:
         if is_kept:
             kept.append(line)
     return "".join(kept)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/metrics",
+        id="metrics",
+        tag="operations",
+        summary="Figures of front and core",
+        answer="text/plain",
+        note="Prometheus text.",
+    ),
+)

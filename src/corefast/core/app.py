@@ -15,11 +15,12 @@ from corefast.core.account.duties import Duties
 from corefast.core.account.peers import Peers
 from corefast.core.account.place import Claim, Place
 from corefast.core.account.stock import Stock
+from corefast.core.account.users import Users
 from corefast.core.config import CoreConfig, MigrateConfig
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
-from corefast.core.gateway import Gateway, Operations
+from corefast.core.gateway import Gateway, Operations, Service
 from corefast.core.opening import open_context
 from corefast.core.receive.inbound import Inbound
 from corefast.core.secrets import load_secrets
@@ -32,6 +33,7 @@ from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow
+from corefast.core.store.users import UserStore
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import CorefastError, NumberInvalid, Overloaded, SetupError
@@ -72,14 +74,13 @@ def location_of(config: CoreConfig | MigrateConfig) -> Location:
 class Core:
     """One core over one database. Made by `open`, reachable after `listen`."""
 
-    def __init__(
-        self, config: CoreConfig, folder: Path, context: Context, account: AccountRow, keys: ApiKeyStore
-    ) -> None:
+    def __init__(self, config: CoreConfig, folder: Path, context: Context, account: AccountRow, vault: Vault) -> None:
         self._config = config
         self._folder = folder
         self.context = context
         self._account = account
-        self.keys = ApiKeys(context, keys)
+        self.keys = ApiKeys(context, ApiKeyStore(context.database, vault))
+        self.users = Users(context, UserStore(context.database, vault))
         self._relay_url = parse_relay_url(config.relay)
         self._server: Server | None = None
         self.on_stopped: Callable[[str], None] = lambda refusal: None
@@ -99,7 +100,7 @@ class Core:
         try:
             context, account = await open_context(database, vault, number, SHARD, clock, os.urandom)
             context.identity_policy = Policy(config.identity_policy)
-            core = cls(config, folder, context, account, ApiKeyStore(database, vault))
+            core = cls(config, folder, context, account, vault)
             await core._load()
             return core
         except BaseException:
@@ -123,7 +124,7 @@ class Core:
         given = self._config
         claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
         self.place = Place(context, self._account, claim, self.stock)
-        self.duties = Duties(context, self.feed, self.schedule, self.stock)
+        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users)
 
     def _connect_parts(self) -> None:
         place = self.place
@@ -145,13 +146,15 @@ class Core:
         await self.feed.load()
         await self.schedule.load()
         await self.keys.load()
+        await self.users.load(self._config.admin_password, is_compatible=self._config.compat_first_login)
         for row in await self.context.messages.load_waiting():
             lane = self.lanes.get(row.number)
             lane.peer = row.peer
             self.lanes.count(lane, 1)
             if row.is_bare:
                 lane.waiting.append(row.message)
-        self.gateway = Gateway(self.context, self.sender, self.keys, self.peers, self.feed, self.schedule)
+        services: list[Service] = [self.keys, self.peers, self.users]
+        self.gateway = Gateway(self.context, self.sender, self.feed, self.schedule, services)
         if self._config.webhook and self._config.webhook != self.schedule.webhook.url:
             await self.gateway.set_webhook(None, SetWebhook(self._config.webhook))
 
@@ -255,7 +258,8 @@ async def main(config: CoreConfig, stop: asyncio.Event) -> None:
             shown = f"[{host}]" if ":" in host else host
             _calm_collector()
             refusal = core.sender.refusal
-            announce(ready="core", listen=f"{shown}:{port}", number=core.context.number, refusal=refusal)
+            first = {"first_password": core.users.first_password} if core.users.first_password else {}
+            announce(ready="core", listen=f"{shown}:{port}", number=core.context.number, refusal=refusal, **first)
             core.on_stopped = lambda refusal: announce(event="stopped", refusal=refusal)
             await stop.wait()
         finally:

@@ -34,6 +34,12 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     master_key_file: Annotated[str, Meta(description="the master key (default: master.key in the data folder)")] = ""
     database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
     database_password: Annotated[str, Meta(description="the database user's password")] = ""
+    admin_password: Annotated[
+        str, Meta(description="first password of the user admin, best by ADMIN_PASSWORD_FILE (default: a random one)")
+    ] = ""
+    compat_first_login: Annotated[
+        bool, Meta(description="begin with admin/secret as the original did; the first login has to change it")
+    ] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
 
     def address(self) -> tuple[str, int]:

@@ -2,11 +2,10 @@
 
 import socket
 from base64 import b64encode
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from corefast import __version__, metrics
-from corefast.core.account.apikeys import ApiKeys
-from corefast.core.account.peers import Peers
 from corefast.core.account.place import Place
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
@@ -29,8 +28,6 @@ from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.gateway import (
-    AcceptIdentity,
-    CheckKey,
     ClaimDeliveries,
     DeadDeliveries,
     DeadDelivery,
@@ -39,20 +36,14 @@ from corefast.wire.gateway import (
     GetHealth,
     GetMessage,
     GetMetrics,
-    GetPeer,
     GetWebhook,
     Health,
     ListDead,
-    ListKeys,
-    ListPeers,
     MessageView,
     Metrics,
-    NewKey,
-    PinPeer,
     ReadEvents,
     ReplayDeliveries,
     ReportDeliveries,
-    RevokeKey,
     Send,
     SetWebhook,
     Webhook,
@@ -66,55 +57,53 @@ _MAX_URL_CHARACTERS = 2_048
 _SECRET_BYTES = 32
 
 
+class Service(Protocol):
+    """A family of messages that fronts may send, each with the function that answers it."""
+
+    def functions(self) -> dict[type, Callable[[Any], Any]]: ...
+
+
 class Gateway:
     """Serves the gateway protocol."""
 
     def __init__(
-        self, context: Context, sender: Sender, keys: ApiKeys, peers: Peers, feed: Feed, schedule: Schedule
+        self, context: Context, sender: Sender, feed: Feed, schedule: Schedule, services: Sequence["Service"]
     ) -> None:
         self._context = context
         self._sender = sender
-        self._keys = keys
-        self._peers = peers
+        self._services = services
         self._feed = feed
         self._schedule = schedule
 
     def front(self, operations: "Operations") -> "FrontHandler":
         """Return the handler of fronts: everything but the work of emitters."""
-        functions: dict[type, Function] = {
-            CheckKey: lambda peer, message: self._keys.check(message),
-            NewKey: lambda peer, message: self._keys.make(message),
-            ListKeys: lambda peer, message: self._keys.list(message),
-            RevokeKey: lambda peer, message: self._keys.revoke(message),
+        table = self._front_functions() | operations.functions()
+        table |= {each: _refuse_role for each in self._emitter_functions() if each not in table}
+        return FrontHandler(self._sender, self._dispatcher(table))
+
+    def emitter(self, operations: "Operations") -> Dispatcher:
+        """Return the handler of webhook emitters."""
+        table = self._emitter_functions() | operations.functions()
+        table |= {each: _refuse_role for each in (Send, *self._front_functions()) if each not in table}
+        return self._dispatcher(table)
+
+    def _front_functions(self) -> dict[type, Function]:
+        table: dict[type, Function] = {
             GetMessage: self.get_message,
             ReadEvents: lambda peer, message: self._feed.read(message),
             SetWebhook: self.set_webhook,
             GetWebhook: self.get_webhook,
             ListDead: self.list_dead,
             ReplayDeliveries: self.replay,
-            GetPeer: lambda peer, message: self._peers.show(message),
-            PinPeer: lambda peer, message: self._peers.pin(message),
-            AcceptIdentity: lambda peer, message: self._peers.accept(message),
-            ListPeers: lambda peer, message: self._peers.list(message),
         }
-        others = (ClaimDeliveries, ReportDeliveries)
-        return FrontHandler(self._sender, self._dispatcher(functions, operations, others))
+        for service in self._services:
+            table |= {each: _without_peer(function) for each, function in service.functions().items()}
+        return table
 
-    def emitter(self, operations: "Operations") -> Dispatcher:
-        """Return the handler of webhook emitters."""
-        functions: dict[type, Function] = {
-            ClaimDeliveries: self.claim,
-            ReportDeliveries: self.report,
-            GetWebhook: self.get_webhook,
-        }
-        others = (CheckKey, NewKey, ListKeys, RevokeKey, Send, GetMessage, ReadEvents, SetWebhook, ListDead)
-        peers = (GetPeer, PinPeer, AcceptIdentity, ListPeers)
-        return self._dispatcher(functions, operations, (*others, ReplayDeliveries, *peers))
+    def _emitter_functions(self) -> dict[type, Function]:
+        return {ClaimDeliveries: self.claim, ReportDeliveries: self.report, GetWebhook: self.get_webhook}
 
-    def _dispatcher(
-        self, functions: dict[type, Function], operations: "Operations", others: tuple[type, ...]
-    ) -> Dispatcher:
-        table = {each: _refuse_role for each in others} | functions | operations.functions()
+    def _dispatcher(self, table: dict[type, Function]) -> Dispatcher:
         return Dispatcher(table, on_lost=lambda peer, error: self._schedule.release(peer))
 
     async def get_message(self, peer: Peer, request: GetMessage) -> MessageView:
@@ -234,6 +223,10 @@ class Operations:
         except CorefastError:
             pass
         return Metrics(metrics.render("core", "store", "link"))
+
+
+def _without_peer(function: Callable[[Any], Any]) -> Function:
+    return lambda peer, message: function(message)
 
 
 def _refuse_role(peer: Peer, message: Any) -> None:

@@ -12,7 +12,7 @@ from corefast import __version__
 from corefast.process import lock_directory
 from corefast.supervisor import port
 from corefast.supervisor.child import Child, ChildFailed, Facts, spawn
-from corefast.supervisor.folder import Folder, Memory, UpFile
+from corefast.supervisor.folder import Folder, Memory, UpFile, write_whole
 from corefast.supervisor.live import phone_line, webhook_lines
 from corefast.supervisor.screen import Screen
 
@@ -55,6 +55,7 @@ class Up:
         self._failed: asyncio.Future[None]
         self._is_started = False
         self._refusal = ""
+        self._first_password = ""
         self.exit_code = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -225,6 +226,7 @@ class Up:
             self._screen.show(f"relay    {relay}   (a phone needs a code: corefast relay issue-code NUMBER)")
             path, quote, hint = self._folder / "api.key", '"', ""
             shown, key = f"in {path}", f"$(cat {path})"
+        self._show_first_password()
         header = f"{quote}Authorization: Bearer {key}{quote}"
         body = f'{{"id":"{DEMO_NUMBER}","message":"Hello world!"}}'
         self._screen.show(f"API      {api}   (docs at /docs)")
@@ -232,7 +234,20 @@ class Up:
         self._screen.show(f"data     {self._config.data}{hint}")
         self._screen.show(f"try      curl -H {header} -d '{body}' {api}/api/v7/chat")
 
+    def _show_first_password(self) -> None:
+        """Tell it on the first start and never again; where our words are kept as a log, put it into a file."""
+        if not self._first_password:
+            return
+        shown = f"{self._first_password}   (for POST /v1/users/login; shown only now)"
+        if self._is_shared:
+            write_whole(self._folder / "admin.password", f"{self._first_password}\n".encode())
+            shown = f"in {self._folder / 'admin.password'}   (for POST /v1/users/login)"
+        self._screen.show(f"admin    {shown}")
+        self._first_password = ""
+
     def _on_core(self, facts: Facts) -> None:
+        if password := facts.get("first_password"):
+            self._first_password = str(password)
         if refusal := facts.get("refusal"):
             self._refusal = str(refusal)
             if self._is_started:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from corefast.wire import access
 from corefast.wire.body import Saying, Text
 
 
@@ -60,6 +61,8 @@ class KeyView(msgspec.Struct, frozen=True, array_like=True, tag=2):
     account: str
     scopes: tuple[Scope, ...]
     created_ms: int
+    user: str = ""
+    """The user whose token it is; empty for an API key."""
 
 
 class NewKey(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -423,4 +426,5 @@ Message = (
     | Health
     | GetMetrics
     | Metrics
+    | access.Message
 )

@@ -2,6 +2,8 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any
 
 from corefast.core.context import Context
 from corefast.core.store.apikeys import ApiKeyRow, ApiKeyStore
@@ -26,6 +28,10 @@ class ApiKeys:
 
     async def load(self) -> None:
         self._views = {row.digest: self._view(row) for row in await self._store.load()}
+
+    def functions(self) -> dict[type, Callable[[Any], Any]]:
+        """Return what serves each message of this family."""
+        return {CheckKey: self.check, NewKey: self.make, ListKeys: self.list, RevokeKey: self.revoke}
 
     def check(self, request: CheckKey) -> KeyView:
         """Return whose key has this digest; raise `TokenInvalid`."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from corefast.core.account.stock import Stock
+from corefast.core.account.users import Users
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
@@ -26,11 +27,12 @@ _CHUNK = 2_000
 class Duties:
     """Run in rounds, from `run` until it is cancelled."""
 
-    def __init__(self, context: Context, feed: Feed, schedule: Schedule, stock: Stock) -> None:
+    def __init__(self, context: Context, feed: Feed, schedule: Schedule, stock: Stock, users: Users) -> None:
         self._context = context
         self._feed = feed
         self._schedule = schedule
         self._stock = stock
+        self._users = users
         self._swept_ms = 0
         self._swept_at = 0
         self.peer: Peer | None = None
@@ -56,6 +58,7 @@ class Duties:
         unit = Unit()
         context.idempotency.sweep(unit, now_ms - IDEMPOTENCY_LIFE_MS)
         context.deliveries.sweep(unit, now_ms - EVENT_LIFE_MS)
+        self._users.sweep(unit)
         await context.database.commit(unit)
         await self._sweep_read_marks(now_ms)
 

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -34,6 +35,10 @@ class Peers:
     def __init__(self, context: Context, lanes: Lanes) -> None:
         self._context = context
         self._lanes = lanes
+
+    def functions(self) -> dict[type, Callable[[Any], Any]]:
+        """Return what serves each message of this family."""
+        return {GetPeer: self.show, PinPeer: self.pin, AcceptIdentity: self.accept, ListPeers: self.list}
 
     async def show(self, request: GetPeer) -> PeerView:
         async with self._lane(request.number, request.account) as lane:
