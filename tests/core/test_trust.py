@@ -125,6 +125,7 @@ def test_block_sends_nothing_until_the_new_identity_is_acknowledged(tmp_path):
     story(main, tmp_path, identity_policy="block")
 
 
+@pytest.mark.one_engine
 def test_block_reads_what_comes_under_the_new_identity_and_flags_it_for_good(tmp_path):
     async def main(world):
         await world.send("hello")
@@ -147,6 +148,7 @@ def test_block_reads_what_comes_under_the_new_identity_and_flags_it_for_good(tmp
     story(main, tmp_path, identity_policy="block")
 
 
+@pytest.mark.one_engine
 def test_what_waits_while_the_relay_is_away_is_not_sent_to_whom_the_relay_then_names(tmp_path):
     async def main(world):
         await world.send("hello")
@@ -162,6 +164,7 @@ def test_what_waits_while_the_relay_is_away_is_not_sent_to_whom_the_relay_then_n
     story(main, tmp_path, identity_policy="block")
 
 
+@pytest.mark.one_engine
 def test_acknowledged_once_is_not_acknowledged_for_good(tmp_path):
     async def main(world):
         await world.send("hello")
@@ -217,6 +220,7 @@ def test_bundle_without_a_kem_key_is_told_once_and_its_messages_wait_for_a_whole
     story(main, tmp_path)
 
 
+@pytest.mark.one_engine
 def test_messages_that_waited_too_long_for_usable_keys_fail_with_a_reason(tmp_path):
     async def main(world):
         world.phone.has_kem = False
@@ -267,6 +271,7 @@ def test_pin_to_x3dh_sends_what_waited_and_reads_version_3(tmp_path):
     story(main, tmp_path)
 
 
+@pytest.mark.one_engine
 def test_unpinned_peer_never_falls_back_and_an_old_session_of_version_3_ends(tmp_path):
     async def main(world):
         world.phone.has_kem = False
@@ -287,6 +292,7 @@ def test_unpinned_peer_never_falls_back_and_an_old_session_of_version_3_ends(tmp
     story(main, tmp_path)
 
 
+@pytest.mark.one_engine
 def test_without_spqr_is_version_4_without_the_field(tmp_path):
     async def main(world):
         await world.front.call(PinPeer(CUSTOMER, PeerPin.WITHOUT_SPQR))
@@ -321,6 +327,7 @@ def test_first_message_of_version_3_is_refused_and_told_once(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", ["identity", "signed", "kem"])
+@pytest.mark.one_engine
 def test_bundle_that_was_tampered_with_gets_nothing_and_changes_nothing(tmp_path, spoil):
     """What a relay can do to a bundle without the owner's private key."""
 
@@ -346,6 +353,7 @@ def test_bundle_that_was_tampered_with_gets_nothing_and_changes_nothing(tmp_path
     story(main, tmp_path)
 
 
+@pytest.mark.one_engine
 def test_message_under_a_signed_prekey_that_is_gone_is_unreadable_and_one_within_the_grace_is_read(tmp_path):
     async def main(world):
         stale = world.relay.bundle_of_business()
@@ -372,6 +380,7 @@ async def meet_with(phone, bundle):
 # ── what the operator sees ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.one_engine
 def test_both_sides_see_the_same_safety_number(tmp_path):
     async def main(world):
         stranger = await show(world)
@@ -388,6 +397,7 @@ def test_both_sides_see_the_same_safety_number(tmp_path):
     story(main, tmp_path)
 
 
+@pytest.mark.one_engine
 def test_question_about_a_peer_that_cannot_be_served_says_why(tmp_path):
     async def main(world):
         calls = {

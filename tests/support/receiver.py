@@ -25,6 +25,8 @@ class Receiver:
         self.bodies: dict[str, bytes] = {}
         self.changed_ids: list[str] = []
         self.statuses: dict[str, list[str]] = {}
+        self.messages: list[Fact] = []
+        """Those of customers and of the system."""
         self.texts: list[str] = []
         self.names: list[str] = []
         self.unverified: list[dict[str, str]] = []
@@ -60,5 +62,6 @@ class Receiver:
         body: Fact = json.loads(raw)
         for status in body.get("statuses", []):
             self.statuses.setdefault(status["id"], []).append(status["status"])
-        self.texts += [message["text"]["body"] for message in body.get("messages", [])]
+        self.messages += body.get("messages", [])
+        self.texts += [message["text"]["body"] for message in body.get("messages", []) if "text" in message]
         self.names += [contact["profile"].get("name", "") for contact in body.get("contacts", [])]
