@@ -71,7 +71,7 @@ clean: ## what was built, and .venv; the data stays
 	rm -rf -- build .venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
 
 images: ## the container image corefast:latest; BASE=… chooses the Python image below it
-	docker/build
+	docker/with-daemon docker/build
 
 compose-test: setup ## both profiles of docker/compose.yml, with real containers
-	docker/compose-test
+	docker/with-daemon docker/compose-test

@@ -33,4 +33,9 @@ def find_extensions() -> list[Extension]:
     ]
 
 
-setup(ext_modules=cythonize(find_extensions(), compiler_directives=DIRECTIVES, include_path=["src"], nthreads=2))
+CORES = len(os.sched_getaffinity(0))
+
+setup(
+    ext_modules=cythonize(find_extensions(), compiler_directives=DIRECTIVES, include_path=["src"], nthreads=CORES),
+    options={"build_ext": {"parallel": CORES}},
+)

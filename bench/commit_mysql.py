@@ -1,7 +1,8 @@
 """`commit.mysql`: units of two rows through group commit on MariaDB, beside the same rows in plain calls of the driver.
 
-`ratio_to_raw` is our time over that of asyncmy's `executemany`, which joins rows too, on one connection with nothing
-else to do, for the same rows and transactions on the same server; in turns, so that a busy machine is busy for both.
+The plain calls are asyncmy's `executemany`, which joins rows too, on one connection with nothing else to do, for the
+same rows and transactions on the same server. Bytes are the server's own count, of a run of ours alone with clean
+pages before and after: redo log, pages, and the doublewrite buffer's copies of them.
 """
 
 import asyncio
@@ -11,15 +12,19 @@ from typing import Any
 
 import asyncmy
 import uvloop
-from tests.support.mariadb import running
+from tests.support.mariadb import MariaDB, running
 
-from bench.commit_sqlite import BATCHES, CIPHERTEXT, PEERS, SECONDS, SLICES, SNAPSHOT
+from bench.commit import AT_MS, BATCHES, CIPHERTEXT, PEERS, SECONDS, SLICES, SNAPSHOT, Ours, unit_of
 from bench.figures import Options
+from bench.path_mysql import SERVER
 from bench.results import Result, measured
-from corefast.store.database import Database, Statement, Unit
+from corefast.store.database import Statement, Unit
 from corefast.store.migrate import Migration
-from corefast.store.mysql.address import Address
 from corefast.store.mysql.database import open_mysql
+
+PAGE_BYTES = 16_384
+WRITTEN_UNITS = 2_000
+"""At least so many are written for the count of bytes, and whole batches."""
 
 TABLES = """
 CREATE TABLE message (id BIGINT PRIMARY KEY AUTO_INCREMENT, peer BIGINT, state INT, at_ms BIGINT, body MEDIUMBLOB);
@@ -30,53 +35,67 @@ PUT_SESSION = Statement(
     "",
     "INSERT INTO session (peer, snapshot) VALUES (?, ?) ON DUPLICATE KEY UPDATE snapshot = VALUES(snapshot)",
 )
-AT_MS = 1_800_000_000_000
 
 
 def run(options: Options) -> Iterator[Result]:
     seconds = options.seconds or SECONDS
-    with running() as server:
+    with running(*SERVER) as server:
         for batch in BATCHES:
             options.say(f"commit.mysql: {batch} units a batch")
             name = f"commit.mysql[{batch}]"
-            ours, theirs = uvloop.run(_alternate(server.address(), batch, seconds))
-            yield measured(name, "units_per_s", "1/s", ours)
-            yield measured(name, "ratio_to_raw", "", [slow / fast for fast, slow in zip(ours, theirs, strict=True)])
+            ours, theirs, written = uvloop.run(_alternate(server, batch, seconds))
+            yield from ours.results(name, theirs)
+            for kind, count in written.items():
+                yield Result(name, f"{kind}_bytes_per_unit", count, "B")
+            yield Result(name, "bytes_written_per_unit", sum(written.values()), "B")
             if options.peers:
                 yield measured(name, "units_per_s", "1/s", theirs, "asyncmy")
 
 
-async def _alternate(address: Address, batch: int, seconds: float) -> tuple[list[float], list[float]]:
-    """Return our rates and the driver's."""
+async def _alternate(server: MariaDB, batch: int, seconds: float) -> tuple[Ours, list[float], dict[str, float]]:
+    """Return us, the driver's rates, and bytes a unit of ours by kind."""
+    address = server.address()
     database = await open_mysql(address, [Migration(1, "bench", TABLES)])
     arguments = {"host": address.host, "port": address.port, "user": address.user, "database": address.name}
     raw = await asyncmy.connect(**arguments, password=address.password.encode(), autocommit=True)
-    ours: list[float] = []
-    theirs: list[float] = []
-    await _commit_for(database, batch, 0.2)
+    await Ours(database, _unit_of, batch).run(0.2)
     await _raw_for(raw, batch, 0.2)
+    ours = Ours(database, _unit_of, batch)
+    theirs: list[float] = []
     for _ in range(SLICES):
-        ours.append(await _commit_for(database, batch, seconds / SLICES))
+        await ours.slice(seconds / SLICES)
         theirs.append(await _raw_for(raw, batch, seconds / SLICES))
     await raw.ensure_closed()
+    before = await asyncio.to_thread(_written, server)
+    counted = Ours(database, _unit_of, batch)
+    while counted.units < WRITTEN_UNITS:
+        await counted.run(0.0)
+    after = await asyncio.to_thread(_written, server)
     await database.close()
-    return ours, theirs
+    return ours, theirs, {kind: (after[kind] - before[kind]) / counted.units for kind in after}
 
 
-async def _commit_for(database: Database, batch: int, seconds: float) -> float:
-    """Commit batch after batch; return the units a second."""
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() < start + seconds:
-        await asyncio.gather(*[database.commit(_unit_of((done + n) % PEERS)) for n in range(batch)])
-        done += batch
-    return done / (time.perf_counter() - start)
+def _written(server: MariaDB) -> dict[str, int]:
+    """Return bytes written so far, by kind, once no page is left to write."""
+    server.sql("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+    while _status(server)["Innodb_buffer_pool_pages_dirty"]:
+        time.sleep(0.05)
+    server.sql("SET GLOBAL innodb_max_dirty_pages_pct = 90")
+    status = _status(server)
+    return {
+        "redo": status["Innodb_os_log_written"],
+        "page": status["Innodb_pages_written"] * PAGE_BYTES,
+        "doublewrite": status["Innodb_dblwr_pages_written"] * PAGE_BYTES,
+    }
+
+
+def _status(server: MariaDB) -> dict[str, int]:
+    rows = server.sql("SHOW GLOBAL STATUS LIKE 'Innodb%'")
+    return {name: int(value) for name, value in rows if value.isdigit()}
 
 
 def _unit_of(peer: int) -> Unit:
-    unit = Unit()
-    unit.add(PUT_MESSAGE, peer, 1, AT_MS, CIPHERTEXT)
-    unit.add(PUT_SESSION, peer, SNAPSHOT, rows=1)
-    return unit
+    return unit_of(PUT_MESSAGE, PUT_SESSION, peer)
 
 
 async def _raw_for(connection: Any, batch: int, seconds: float) -> float:

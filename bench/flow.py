@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 from hdrh.histogram import HdrHistogram
+from tests.support.mariadb import MariaDB
 
 from bench.build import build
-from bench.programs import Program, machine_cpu, wait_until
+from bench.programs import Process, Program, machine_cpu, wait_until
 from bench.results import Result
 
 PHONES = 1_000
@@ -43,14 +44,21 @@ class Phase(msgspec.Struct, frozen=True):
 class System:
     """Real programs and the bench's own two, `phones` and `load`, in one temporary folder."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, server: MariaDB | None = None) -> None:
+        """With *server* relay and core keep their state there."""
         self.name = name
+        self._server = server
         self._stack = contextlib.ExitStack()
         self._programs: dict[str, Program] = {}
+        self._processes: dict[str, Process] = {}
 
     def __enter__(self) -> "System":
         build()
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="corefast-bench-")))
+        self._environ: dict[str, str] = {}
+        if self._server is not None and self._server.process is not None:
+            self._environ = self._server.settings(self.folder)
+            self._processes["database"] = Process(self._server.process.pid)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,8 +66,8 @@ class System:
 
     def start(self, name: str, *command: str, ready_s: float = 120.0) -> dict[str, Any]:
         """Start a program and return its ready line."""
-        program = self._stack.enter_context(Program(name, *command, folder=self.folder))
-        self._programs[name] = program
+        program = Program(name, *command, folder=self.folder, environ=self._environ)
+        self._programs[name] = self._processes[name] = self._stack.enter_context(program)
         return program.read(ready_s)
 
     def start_relay(self) -> str:
@@ -91,14 +99,14 @@ class System:
         return Phase(told["first"], told["sent"], elapsed, delivered, spent, foreign)
 
     def _cpu_s(self) -> dict[str, float]:
-        return {name: program.cpu_s for name, program in self._programs.items()}
+        return {name: program.cpu_s for name, program in self._processes.items()}
 
     def settle(self, count: int) -> None:
         """Wait until *count* messages are on phones; the check at the end says whether one is missing."""
         wait_until(lambda: self.received() >= count, SETTLE_S)
 
     def memory(self, metric: str) -> Iterator[Result]:
-        for name, program in self._programs.items():
+        for name, program in self._processes.items():
             yield Result(f"{self.name}.{name}", metric, program.rss_mib, "MiB")
 
     def finish(self) -> "Times":
@@ -138,6 +146,7 @@ def results(name: str, phase: Phase, times: Times) -> Iterator[Result]:
     yield from _percentiles(name, "post_to_phone", [times.arrived[n] - times.due[n] for n in serials])
     for process, spent in phase.cpu_s.items():
         yield Result(f"{name}.{process}", "cpu_us_per_message", spent * 1e6 / phase.sent, "us", phase.sent)
+        yield Result(f"{name}.{process}", "cpu_share", spent / sum(phase.cpu_s.values()) * 100, "%", phase.sent)
     yield Result(name, "foreign_cpu", phase.foreign_cpu * 100, "%")
 
 

@@ -27,30 +27,35 @@ SESSIONS_S = 60.0
 
 
 def run(options: Options) -> Iterator[Result]:
-    seconds = options.seconds or SECONDS
     with System(NAME) as system:
-        options.say(f"{NAME}: starting relay, core, front")
-        relay, api, key = _start(system)
-        time.sleep(1)
-        yield from system.memory("rss_idle")
-        options.say(f"{NAME}: registering {PHONES} phones")
-        system.start_phones(relay)
-        _start_load(system, api, key)
-        options.say(f"{NAME}: starting {PHONES} sessions")
-        system.measure(SESSIONS_S, limit=PHONES)
-        system.settle(PHONES)
-        system.measure(WARM_UP_S)
-        options.say(f"{NAME}: flood, {CONNECTIONS} posts at a time for {seconds:.0f} s")
-        flood = system.measure(seconds)
-        yield from system.memory("rss_loaded")
-        system.settle(flood.first + flood.sent)
-        options.say(f"{NAME}: half, {flood.rate / 2:.0f} posts/s for {seconds:.0f} s")
-        half = system.measure(seconds, rate=flood.rate / 2)
-        system.settle(half.first + half.sent)
-        times = system.finish()
-    yield from results(f"{NAME}.flood", flood, times)
-    yield from results(f"{NAME}.half", half, times)
-    yield Result(NAME, "lost", float(times.lost()), "messages", times.accepted_count())
+        yield from measure(options, system)
+
+
+def measure(options: Options, system: System) -> Iterator[Result]:
+    """Start everything in *system*, flood it, and return what it took."""
+    name, seconds = system.name, options.seconds or SECONDS
+    options.say(f"{name}: starting relay, core, front")
+    relay, api, key = _start(system)
+    time.sleep(1)
+    yield from system.memory("rss_idle")
+    options.say(f"{name}: registering {PHONES} phones")
+    system.start_phones(relay)
+    _start_load(system, api, key)
+    options.say(f"{name}: starting {PHONES} sessions")
+    system.measure(SESSIONS_S, limit=PHONES)
+    system.settle(PHONES)
+    system.measure(WARM_UP_S)
+    options.say(f"{name}: flood, {CONNECTIONS} posts at a time for {seconds:.0f} s")
+    flood = system.measure(seconds)
+    yield from system.memory("rss_loaded")
+    system.settle(flood.first + flood.sent)
+    options.say(f"{name}: half, {flood.rate / 2:.0f} posts/s for {seconds:.0f} s")
+    half = system.measure(seconds, rate=flood.rate / 2)
+    system.settle(half.first + half.sent)
+    times = system.finish()
+    yield from results(f"{name}.flood", flood, times)
+    yield from results(f"{name}.half", half, times)
+    yield Result(name, "lost", float(times.lost()), "messages", times.accepted_count())
 
 
 def _start(system: System) -> tuple[str, str, str]:

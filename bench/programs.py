@@ -5,8 +5,9 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -14,16 +15,42 @@ import msgspec
 from bench.results import ROOT
 
 READY_S = 30.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-class Program:
+class Process:
+    """A process by its id: what it has cost so far."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time so far, of all threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+    @property
+    def rss_mib(self) -> float:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1_024
+
+    @property
+    def written_bytes(self) -> int:
+        """What it had the disks write."""
+        fields = dict(line.split(": ") for line in Path(f"/proc/{self.pid}/io").read_text().splitlines())
+        return int(fields["write_bytes"])
+
+
+class Program(Process):
     """A child process that speaks JSON lines on stdout."""
 
-    def __init__(self, name: str, *command: str, folder: Path) -> None:
+    def __init__(self, name: str, *command: str, folder: Path, environ: Mapping[str, str] = _NOTHING) -> None:
         self.name = name
         self._errors = folder / f"{name}.log"
-        environment = {**os.environ, "COREFAST_PARENT": str(os.getpid()), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        ours = {"COREFAST_PARENT": str(os.getpid()), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        environment = {**os.environ, **ours, **environ}
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
@@ -33,7 +60,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-        self.pid = self._process.pid
+        super().__init__(self._process.pid)
 
     def read(self, timeout_s: float = READY_S) -> dict[str, Any]:
         """Return the next line; raise `RuntimeError` with the program's last words where none comes."""
@@ -51,17 +78,6 @@ class Program:
         self._process.stdin.write(msgspec.json.encode(facts) + b"\n")
         self._process.stdin.flush()
         return self.read(timeout_s)
-
-    @property
-    def cpu_s(self) -> float:
-        """User and system time so far, of all threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-    @property
-    def rss_mib(self) -> float:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1_024
 
     def finish(self, timeout_s: float = READY_S) -> None:
         """End stdin and wait."""

@@ -47,6 +47,14 @@ def measured(name: str, metric: str, unit: str, samples: Sequence[float], peer: 
     return Result(name, metric, mean, unit, len(samples), (mean - half, mean + half), peer)
 
 
+def middle(name: str, metric: str, unit: str, samples: Sequence[float]) -> Result:
+    """Return the median of *samples* with the 95 % interval that their order gives, whatever their distribution."""
+    ranked, count = sorted(samples), len(samples)
+    reach = round(1.96 * math.sqrt(count) / 2)
+    low, high = max((count - 1) // 2 - reach, 0), min(count // 2 + reach, count - 1)
+    return Result(name, metric, statistics.median(ranked), unit, count, (ranked[low], ranked[high]))
+
+
 def report_of(results: list[Result]) -> Report:
     return Report(results, _machine(), f"python -m bench {' '.join(sys.argv[1:])}", _commit())
 
@@ -100,8 +108,7 @@ def _show_list(results: Sequence[Result], console: Console) -> None:
     table.add_column("95 %", justify="right", style="dim")
     table.add_column("peer", style="dim")
     for result in results:
-        half = (result.ci95[1] - result.ci95[0]) / 2 if result.ci95 else 0.0
-        spread = f"± {100 * half / abs(result.value):.1f} %" if half and result.value else ""
+        spread = " to ".join(map(rounded, result.ci95)) if result.ci95 else ""
         table.add_row(result.name, result.metric, rounded(result.value), result.unit, spread, result.peer or "")
     console.print(table)
 

@@ -83,6 +83,7 @@ class Stack(System):
         self.relay_port = free_port()
         self.receiver = OutsideReceiver()
         self.phones: list[Phone] = []
+        self._containers: dict[str, str] = {}
 
     async def compose(self, *words: str, **options: Any) -> str:
         command = os.environ.get("COREFAST_COMPOSE", "docker-compose").split()
@@ -92,7 +93,10 @@ class Stack(System):
         )  # fmt: skip
 
     async def container(self, service: str) -> str:
-        return (await self.compose("ps", "-q", service)).strip()
+        """Return the id of a service's container; it stays until the container is made anew."""
+        if service not in self._containers:
+            self._containers[service] = (await self.compose("ps", "-q", service)).strip()
+        return self._containers[service]
 
     async def inspect(self, service: str, form: str) -> str:
         return await self.inspect_one(await self.container(service), form)
@@ -117,11 +121,15 @@ class Stack(System):
             "COREFAST_DEMO": "true",
             "COREFAST_DATABASE_IMAGE": os.environ.get("COREFAST_DATABASE_IMAGE", "corefast-database:test"),
         }
-        await self.compose("up", "-d", "--no-build", timeout_s=300)
+        await self.up()
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         self.facts = {"api": f"http://127.0.0.1:{self.port}", "number": "493023125000"}
         await self.until_ready()
         await self._learn()
+
+    async def up(self, *options: str) -> None:
+        self._containers.clear()
+        await self.compose("up", "-d", "--no-build", *options, timeout_s=300)
 
     async def _learn(self) -> None:
         if self.profile == "embedded":

@@ -30,7 +30,7 @@ def test_everything_in_one_container_carries_messages_through_kills_and_stops_cl
             container = await stack.container("corefast")
             await stack.compose("stop")
             assert await stack.inspect_one(container, "{{.State.ExitCode}} {{.State.OOMKilled}}") == "0 false"
-            await stack.compose("up", "-d", "--no-build", "--force-recreate")
+            await stack.up("--force-recreate")
             await stack.until_ready()
             await stack.send(phone.number, "from a new container")
             assert phone.program is not None

@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from corefast.errors import SchemaTooNew, SetupError
-from corefast.store.database import Statement
+from corefast.store.database import Statement, Unit
 from corefast.store.migrate import Migration
 from corefast.store.mysql.address import Address, parse_address
 from corefast.store.mysql.database import open_mysql
+from corefast.store.mysql.writer import BULK_ROWS
 from tests.store.conftest import NOTES, Opening
 from tests.support.mariadb import MariaDB, running
 
@@ -115,6 +116,11 @@ def test_with_a_ca_the_server_has_to_prove_its_name(tmp_path: Path) -> None:
         database = await open_mysql(address, [NOTES])
         [(name, cipher)] = await database.fetch(Statement("SHOW SESSION STATUS LIKE 'Ssl_cipher'"))
         assert name == "Ssl_cipher" and cipher.startswith("TLS_")
+        many = Unit()
+        for number in range(3 * BULK_ROWS):
+            many.add(Statement("INSERT INTO note (author) VALUES (?)"), f"{number}", rows=1)
+        await database.commit(many)
+        assert await database.fetch(Statement("SELECT count(*) FROM note")) == [(3 * BULK_ROWS,)]
         await database.close()
 
     with running(f"--ssl-cert={certificate}", f"--ssl-key={key}", "--require-secure-transport=ON") as server:

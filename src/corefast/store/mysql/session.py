@@ -15,7 +15,7 @@ from asyncmy.errors import MySQLError, NotSupportedError
 from corefast.errors import SetupError
 from corefast.store.database import Rows
 from corefast.store.mysql.address import Address
-from corefast.store.mysql.error import translate
+from corefast.store.mysql.error import code_of, translate
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ _SETTINGS = (
 )
 WRITER = ", wait_timeout = {frozen_s}"
 READER = ";SET SESSION TRANSACTION READ ONLY"
+
+_NOT_PREPARABLE = 1295
 
 
 def _number(text: str) -> int | Decimal:
@@ -103,8 +105,10 @@ class Session:
             statement = self._prepared[sql] = await self._connection.prepare(sql)
         try:
             return int((await statement.execute_bulk(rows)).affected_rows)
-        except NotSupportedError as error:
-            if error.args and error.args[0] and isinstance(error.args[0], int):
+        except MySQLError as error:
+            # MariaDB answers so where TLS is on: asyncmy asks for this ability after TLS began, which is too late.
+            by_us = isinstance(error, NotSupportedError) and not code_of(error)
+            if not by_us and code_of(error) != _NOT_PREPARABLE:
                 raise
             self.can_bulk = False
         except ValueError:  # a column of mixed types, or of NULL only
