@@ -126,7 +126,8 @@ def test_with_a_ca_the_server_has_to_prove_its_name(tmp_path: Path) -> None:
     with running(f"--ssl-cert={certificate}", f"--ssl-key={key}", "--require-secure-transport=ON") as server:
         address = server.address()
         assert refusal(address)
-        assert "cannot be used" in refusal(address._replace(ssl_ca=str(other)))
+        assert "its certificate does not convince: self-signed" in refusal(address._replace(ssl_ca=str(other)))
+        assert "Hostname mismatch" in refusal(address._replace(ssl_ca=str(ca), host="localhost"))
         assert "certificates cannot be used" in refusal(address._replace(ssl_ca=str(tmp_path / "nowhere")))
         uvloop.run(main(address._replace(ssl_ca=str(ca))))
 

@@ -10,7 +10,7 @@ from corefast.store.database import Op, Rows, Statement, Unit
 from corefast.store.lane import CommitLane
 from corefast.store.migrate import Migration
 from corefast.store.mysql.address import Address
-from corefast.store.mysql.error import Refused, Retry
+from corefast.store.mysql.error import Refused, Retry, Untrusted
 from corefast.store.mysql.migration import migrate, version
 from corefast.store.mysql.pool import Pool
 from corefast.store.mysql.session import Timing, connect
@@ -98,6 +98,8 @@ def _explained(address: Address) -> Iterator[None]:
     """Turn what a server may answer into a sentence for the operator."""
     try:
         yield
+    except Untrusted as untrusted:
+        raise SetupError(f"the database {address} cannot be used: {untrusted}") from None
     except Refused as refused:
         raise SetupError(f"the database {address} refuses us: {refused}") from None
     except Retry as retry:

@@ -1,6 +1,7 @@
 """What a server's error means to us: typed, and without the values that some of its texts show."""
 
 import re
+import ssl
 
 from asyncmy.errors import MySQLError
 
@@ -56,6 +57,10 @@ class Refused(Exception):
     """The server knows us not, or not for this database; says why."""
 
 
+class Untrusted(Refused):
+    """The server does not prove that it is the one we look for; says why."""
+
+
 def code_of(error: BaseException) -> int:
     """Return the server's error number, 0 where the error is not the server's."""
     if isinstance(error, MySQLError) and error.args and isinstance(error.args[0], int):
@@ -67,6 +72,8 @@ def translate(error: BaseException) -> Exception:
     """Return a `Retry`, a `Refused` or a `StoreError` for what asyncmy raised."""
     code = code_of(error)
     text = str(error.args[1]) if code and len(error.args) > 1 else ""
+    if (doubt := _doubt_of(error)) is not None:
+        return Untrusted(f"its certificate does not convince: {doubt.verify_message.rstrip('.')}")
     if code == 0 or code in LOST:
         return Retry(StoreBusy("the database does not answer"), is_lost=True)
     if code in AGAIN:
@@ -83,3 +90,10 @@ def translate(error: BaseException) -> Exception:
     if code in _DONE:
         return Done(f"MySQL: {text} ({code})")
     return StoreError(f"MySQL: {text} ({code})" if code in _HARMLESS else f"MySQL: error {code}")
+
+
+def _doubt_of(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return what TLS said against the server's certificate, if that is at the bottom of *error*."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
