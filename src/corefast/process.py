@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -109,10 +110,15 @@ def lock_directory(path: str | Path, wait_s: float = LOCK_WAIT_S) -> TextIO:
             file.close()
             raise SetupError(f"{folder} is in use by process {holder}; stop it first or choose another folder")
         time.sleep(0.02)
-    file.seek(0)
-    file.truncate()
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+    try:
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    except OSError as error:
+        with suppress(OSError):  # it tries to write once more
+            file.close()
+        raise SetupError(f"{folder}: {error.strerror}") from None
     return file
 
 

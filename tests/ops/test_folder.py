@@ -68,3 +68,10 @@ def test_the_demo_phones_number_is_refused_and_nothing_is_remembered(tmp_path: P
     assert folder.memory("49123123456", 20_000).number == "49123123456"
     with pytest.raises(SetupError, match="omit --demo"):
         folder.memory("", 20_000, "49123123456")
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path: Path):
+    (tmp_path / ".api.key.new").symlink_to("/dev/full")
+    with pytest.raises(SetupError, match="api.key: No space left on device"):
+        Folder(str(tmp_path)).api_key()
+    assert not (tmp_path / "api.key").exists()

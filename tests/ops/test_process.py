@@ -93,3 +93,9 @@ def test_a_directory_has_one_holder_and_the_second_is_told_which(tmp_path: Path)
         lock_directory(folder, wait_s=0)
     held.close()
     lock_directory(folder, wait_s=0).close()
+
+
+def test_a_lock_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path):
+    (tmp_path / "lock").symlink_to("/dev/full")
+    with pytest.raises(SetupError, match=f"^{tmp_path}: "):
+        lock_directory(tmp_path)

@@ -2,6 +2,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 import uvloop
 
 from corefast.supervisor import up as up_module
@@ -135,3 +136,21 @@ def test_the_front_waits_for_the_core_only_until_its_secrets_are_made(tmp_path: 
     (tmp_path / "core" / "webhooks.secret").touch()
     _, children, _ = run(monkeypatch, tmp_path)
     assert list(children).index("api") < list(children).index("core")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_later_run_installs_the_key_only_where_the_front_refuses_it(tmp_path: Path, monkeypatch, is_known: bool):
+    asked: list[str] = []
+
+    async def takes_key(port: int, key: str) -> bool:
+        asked.append(key)
+        return is_known
+
+    monkeypatch.setattr(up_module, "takes_key", takes_key)
+    _, children, _ = run(monkeypatch, tmp_path)
+    assert "new" in children and not asked
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "webhooks.secret").touch()
+    _, children, published = run(monkeypatch, tmp_path)
+    assert asked == [published["api_key"]]
+    assert ("new" in children) is not is_known

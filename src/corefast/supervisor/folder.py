@@ -1,7 +1,10 @@
 """The folder of `corefast up`: what it remembers, each file 0600 and written whole or not at all."""
 
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +44,8 @@ class Folder:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.logs = self.path / "logs"
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        with _explained(self.logs):
+            self.logs.mkdir(mode=0o700, exist_ok=True)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -90,10 +94,21 @@ class Folder:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put *content* under *path* (0600); a crash leaves the old file or the new one."""
+    """Put *content* under *path* (0600); a crash leaves the old file or the new one. Raises `SetupError`."""
     draft = path.with_name(f".{path.name}.new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    with _explained(path):
+        # Unbuffered: what a full disk does not take is not tried once more on closing.
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what the disk says into one sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"{path}: {error.strerror}") from None

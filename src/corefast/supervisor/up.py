@@ -13,6 +13,7 @@ from corefast.process import lock_directory
 from corefast.supervisor import port
 from corefast.supervisor.child import Child, ChildFailed, Facts, spawn
 from corefast.supervisor.folder import Folder, Memory, UpFile, write_whole
+from corefast.supervisor.front import takes_key
 from corefast.supervisor.live import phone_line, webhook_lines
 from corefast.supervisor.screen import Screen
 
@@ -102,15 +103,17 @@ class Up:
 
         relay = (await self._keep("relay", self._relay_command(memory)).ready())["url"]
         core = f"{HOST}:{memory.core_port}"
-        front: list[Child] = []
-        if (folder / "core" / "webhooks.secret").exists():  # later runs: the core need not make it first
-            front = self._start_front(core)
+        is_first = not (folder / "core" / "webhooks.secret").exists()
+        front = [] if is_first else self._start_front(core)  # for the first run the core makes its secret
         await self._start_core(memory, self._own_url(memory, relay))
         front = front or self._start_front(core)
         demo = await self._start_demo(core, self._own_url(memory, relay))
-        await self._install_key(core)
+        if is_first:
+            await self._install_key(core)
         for child in front + demo:
             await child.ready()
+        if not is_first and not await takes_key(config.port, key):
+            await self._install_key(core)
 
         api = f"http://{HOST}:{config.port}"
         folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
