@@ -197,6 +197,15 @@ class ContentMalformed(PeerError):
     code = "content.malformed"
 
 
+class ContentUnsupported(PeerError):
+    """A well-formed body of a kind that this release does not know."""
+
+    code = "content.unsupported"
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(f"a body of kind {kind} is not known here")
+
+
 class SnapshotInvalid(CorefastError):
     code = "snapshot.invalid"
 

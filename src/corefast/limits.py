@@ -47,6 +47,23 @@ PLAINTEXT_BLOCK_BYTES = 160
 MAX_ENVELOPE_BYTES = 98_304
 """Bytes of one ciphertext at the relay (Signal's server: 96 KiB)."""
 
+# ── resending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_RESENDS = 3
+"""How often one message is encrypted once more for one device that could not read it."""
+
+RESEND_REQUESTS = 8
+"""Requests to one peer in an hour, each later than the one before by twice as much; and new sessions for them: one."""
+
+MAX_RESEND_ANSWERS = 16
+"""Requests of one peer in an hour that are looked at."""
+
+MAX_RESEND_IDS = 256
+"""Ids in one request, and messages of one peer that are asked for at a time."""
+
+MAX_OPEN_ASKS = 10_000
+"""Messages asked for, of all peers, that have not come; further ones stay unreadable."""
+
 # ── the relay ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MESSAGE_TTL_MS = 30 * 86_400_000

@@ -43,12 +43,21 @@ core_received = Counter("corefast_core_received_total", "Messages received from 
 core_dropped_deliveries = Counter(
     "corefast_core_dropped_deliveries_total", "Events that grew too old before the webhook took them."
 )
+core_resend = Counter(
+    "corefast_core_resend_total", "Messages that could not be decrypted, by what we or the peer did.", ["outcome"]
+)
 core_waiting_messages = Gauge("corefast_core_waiting_messages", "Accepted messages that wait for the relay.")
 core_waiting_deliveries = Gauge("corefast_core_waiting_deliveries", "Events that wait for the webhook.")
 core_sessions = Gauge("corefast_core_sessions", "Sessions held in memory.")
 core_relay_connected = Gauge("corefast_core_relay_connected", "1 while attached to the relay.")
 core_accept_seconds = Histogram("corefast_core_accept_seconds", "From the call to its durable answer.", buckets=_FAST)
 core_delivery_seconds = Histogram("corefast_core_delivery_seconds", "From accepted to delivered.", buckets=_FAST)
+
+# ── device ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+device_resend = Counter(
+    "corefast_device_resend_total", "Messages that could not be decrypted, by what we or the peer did.", ["outcome"]
+)
 
 # ── api ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

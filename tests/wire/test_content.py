@@ -1,11 +1,14 @@
 """What a ciphertext holds, from a peer who may have written anything."""
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest import mark, raises
 
 from corefast.errors import ContentMalformed
-from corefast.limits import MAX_PLAINTEXT_BYTES, PLAINTEXT_BLOCK_BYTES
+from corefast.limits import MAX_PLAINTEXT_BYTES, MAX_RESEND_IDS, PLAINTEXT_BLOCK_BYTES
 from corefast.wire.body import Text
-from corefast.wire.content import Content, Read, decode_content, encode_content
+from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content, encode_content
 
 CONTENT = Content(bytes(16), 1, Text("hello"), "name", bytes(16))
 
@@ -34,3 +37,60 @@ def test_content_is_read_back_from_whole_blocks(content):
 def test_anything_else_is_malformed_content(plaintext):
     with raises(ContentMalformed):
         decode_content(plaintext)
+
+
+ID = bytes(16)
+
+
+def padded(value: object) -> bytes:
+    packed = msgspec.msgpack.encode(value) + b"\x80"
+    return packed + bytes(-len(packed) % 160)
+
+
+def test_a_resend_names_the_first_id_and_a_request_its_ids():
+    for content in (Content(ID, 1, Text("x"), "name", None, None, b"1" * 16), Content(ID, 1, ResendRequest([ID] * 3))):
+        assert decode_content(encode_content(content)) == content
+
+
+def test_an_older_reader_sees_a_resend_as_a_text():
+    class Older(msgspec.Struct, array_like=True):
+        id: bytes
+        at_ms: int
+        body: Text
+        name: str = ""
+        reply_to: bytes | None = None
+
+    packed = encode_content(Content(ID, 1, Text("x"), resent=ID)).rstrip(b"\0")[:-1]
+    assert msgspec.msgpack.decode(packed, type=Older).body == Text("x")
+
+
+def test_a_body_of_a_later_release_is_unsupported_and_no_damage():
+    content = decode_content(padded([ID, 7, [99, {"new": [1, 2]}], "name", None, None, "more"]))
+    assert (content.id, content.at_ms, content.body) == (ID, 7, Unsupported(99))
+
+
+@mark.parametrize(
+    "value",
+    [
+        [ID, 1, [1, 5]],
+        [ID, 1, []],
+        [ID, 1, ["99"]],
+        [ID, 1, [True, 1]],
+        [ID, 1, [8, [1, 2]]],
+        [ID, 1, [8, [ID] * (MAX_RESEND_IDS + 1)]],
+        [ID, 1],
+        ["id", 1, [99]],
+        99,
+    ],
+)
+def test_a_known_body_of_a_wrong_form_is_malformed(value):
+    with raises(ContentMalformed):
+        decode_content(padded(value))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_content_or_malformed(data):
+    try:
+        decode_content(data)
+    except ContentMalformed:
+        pass

@@ -28,12 +28,14 @@ from corefast.core.send.idempotency import Claims
 from corefast.core.send.lane import Lanes
 from corefast.core.send.outbox import Outbox
 from corefast.core.send.preparer import Preparer
+from corefast.core.send.resender import Resender
 from corefast.core.send.results import Results
 from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow
 from corefast.core.store.users import UserStore
+from corefast.endpoint.resend import HOUR_MS
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import CorefastError, NumberInvalid, Overloaded, SetupError
@@ -115,8 +117,9 @@ class Core:
         self.outbox = Outbox(context, self.lanes)
         statuses = Statuses(context)
         self.preparer = Preparer(context, self.lanes, self.outbox, statuses)
-        self.results = Results(context, self.lanes, self.outbox, self.preparer, statuses)
-        self.inbound = Inbound(context, self.lanes, statuses)
+        self.resender = Resender(context, self.lanes, self.preparer)
+        self.results = Results(context, self.lanes, self.outbox, self.preparer, statuses, self.resender)
+        self.inbound = Inbound(context, self.lanes, statuses, self.resender)
         claims = Claims(context, self._account.id_key)
         self.peers = Peers(context, self.lanes)
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims)
@@ -124,14 +127,14 @@ class Core:
         given = self._config
         claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
         self.place = Place(context, self._account, claim, self.stock)
-        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users)
+        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users, self.resender)
 
     def _connect_parts(self) -> None:
         place = self.place
         place.on_results = self.results.take
         place.on_items = lambda peer, message: self.inbound.deliver(peer, message.items)
-        place.on_attached += [self.outbox.attached, self.preparer.attached, self._attached]
-        place.on_lost += [self.outbox.lost, self.preparer.lost, self._lost]
+        place.on_attached += [self.outbox.attached, self.preparer.attached, self.resender.attached, self._attached]
+        place.on_lost += [self.outbox.lost, self.preparer.lost, self.resender.lost, self._lost]
         place.on_superseded.append(self._superseded)
         place.on_refused = lambda: self._stop_relay(self.place.refusal)
         url = self._relay_url
@@ -147,6 +150,8 @@ class Core:
         await self.schedule.load()
         await self.keys.load()
         await self.users.load(self._config.admin_password, is_compatible=self._config.compat_first_login)
+        self.context.book.life_ms = self._config.resend_hours * HOUR_MS
+        await self.context.resends.load(self.context.book)
         for row in await self.context.messages.load_waiting():
             lane = self.lanes.get(row.number)
             lane.peer = row.peer

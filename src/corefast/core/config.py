@@ -20,6 +20,9 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="one-time code for the registration, where the relay asks for one")] = ""
     pin: Annotated[str, Meta(description="the number's pin, where it has one")] = ""
     webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
+    resend_hours: Annotated[
+        int, Meta(description="hours in which a message that could not be decrypted is sent once more; 0 never", ge=0)
+    ] = 24
     shards: Annotated[int, Meta(description="parts that the account's peers are split into; this release knows 1")] = 1
     adopt_restored: Annotated[
         bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")

@@ -13,6 +13,8 @@ from corefast.core.store.keys import KeyStore
 from corefast.core.store.lease import Lease
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
+from corefast.core.store.resend import ResendStore
+from corefast.endpoint.resend import Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
 from corefast.store.database import Database
@@ -68,6 +70,8 @@ class Context(msgspec.Struct, kw_only=True):
     events: EventStore
     deliveries: DeliveryStore
     idempotency: IdempotencyStore
+    resends: ResendStore
+    book: Book
 
     next_message: Sequence
     next_peer: Sequence

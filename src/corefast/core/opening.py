@@ -12,6 +12,8 @@ from corefast.core.store.keys import PHASE_NEW, AccountRow, KeyStore
 from corefast.core.store.lease import Lease
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
+from corefast.core.store.resend import ResendStore
+from corefast.endpoint.resend import Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SetupError, SnapshotInvalid
@@ -50,6 +52,8 @@ async def open_context(
         events=events,
         deliveries=DeliveryStore(database, vault, shard),
         idempotency=IdempotencyStore(database),
+        resends=ResendStore(database, vault),
+        book=Book(0),
         next_message=Sequence(max(await messages.last_id(), lease.message_floor)),
         next_peer=Sequence(max(await peers.last_id(), floor)),
         next_inbound=Sequence(max(await inbound.last_id(), floor)),

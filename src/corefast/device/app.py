@@ -49,6 +49,7 @@ async def _run(settings: PhoneConfig, stop: asyncio.Event) -> Stopped | None:
         pin=settings.pin,
         replace=settings.replace,
         identity_policy=Policy(settings.identity_policy),
+        resend_hours=settings.resend_hours,
         master_key_file=settings.master_key_file,
     )
     device = await Device.open(home_of(settings, number), find_relay, number, options)

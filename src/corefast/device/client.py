@@ -25,6 +25,7 @@ from corefast.device.name import ID_BYTES
 from corefast.device.profile import Options, Profile
 from corefast.device.receiving import Delivery, stored_event
 from corefast.device.registration import Registration, stopped
+from corefast.device.resending import Resending
 from corefast.device.sending import Sending
 from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow, State
@@ -69,6 +70,7 @@ class Device:
             self._locate, self, on_open=self._on_open, on_trouble=lambda e: self._tell(Offline(e.code, str(e)))
         )
         self._sending = Sending(profile, self._connection, self._tell_all)
+        self._resending = Resending(profile, self._connection, self._sending)
         self._notices: deque[Event] = deque(maxlen=MAX_NOTICES)
         self._news = asyncio.Event()
         self._shown_seq = 0
@@ -236,6 +238,7 @@ class Device:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._resending.close()
         await self._sending.close()
         await self._profile.close()
 
@@ -306,12 +309,16 @@ class Device:
     async def _on_open(self, peer: Peer) -> None:
         await self._registration.open(peer)
         self._tell(Ready(self.number))
-        asyncio.get_running_loop().call_soon(self._sending.resend)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._sending.resend)
+        loop.call_soon(self._resending.resume)
 
     async def _keep_up(self) -> None:
-        """Rotate prekeys of a device that stays connected for weeks."""
+        """Rotate prekeys of a device that stays connected for weeks, and forget what is old."""
         while True:
             await asyncio.sleep(UPKEEP_S)
+            with contextlib.suppress(CorefastError):
+                await self._profile.sweep()
             if (peer := self._connection.peer) is not None:
                 with contextlib.suppress(CorefastError):
                     await self._registration.rotate(peer)
@@ -323,7 +330,7 @@ class Device:
         self._queued.set()
 
     def lost(self, peer: Peer, error: Exception | None) -> None:
-        pass
+        self._resending.lost()
 
     async def _work(self) -> None:
         """Take what the relay said, in order; the relay bounds the queue, as it waits for our acks."""
@@ -359,6 +366,7 @@ class Device:
                 case _:
                     log.warning("message.unexpected", type=type(message).__name__)
         if results:
+            self._resending.take_results(results)
             await self._sending.take_results(results)
         if items:
             delivery = Delivery(self._profile)
@@ -366,6 +374,7 @@ class Device:
             self._sending.drop(delivery.dropped)  # before another task runs: they were meant for another identity
             self._tell_all(told)
             peer.notify(Ack([item.seq for item in items]))
+            self._resending.wake_all(delivery.peers_to_serve)
             self._has_waiting = True
             self._news.set()
 

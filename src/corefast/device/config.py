@@ -36,6 +36,9 @@ class PhoneConfig(msgspec.Struct, frozen=True, kw_only=True):
         Literal["flag", "block"],
         Meta(description="when a peer's identity key changes: tell and go on, or send nothing until you accept it"),
     ] = "flag"
+    resend_hours: Annotated[
+        int, Meta(description="hours in which a message that could not be decrypted is sent once more; 0 never", ge=0)
+    ] = 24
     master_key_file: Annotated[str, Meta(description="file of the key that seals the home")] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 

@@ -16,6 +16,8 @@ from corefast.device.store.inbox import InboxStore
 from corefast.device.store.keys import Account, KeyStore
 from corefast.device.store.outbox import OutboxStore
 from corefast.device.store.peers import PeerStore
+from corefast.device.store.resend import ResendStore
+from corefast.endpoint.resend import HOUR_MS, Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
@@ -48,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Take the number over from another device."""
     identity_policy: Policy = Policy.FLAG
     """Whether we go on writing to a peer whose identity key changed, or wait until the user accepts the new one."""
+    resend_hours: int = 24
+    """How long a message may be asked for that could not be decrypted, and a sent one is kept for that; 0 never."""
     master_key_file: str = ""
     """Where the master key is; the file `master.key` in the home where empty."""
     clock: Clock = unix_ms
@@ -65,6 +69,8 @@ class Profile:
         self.keys = KeyStore(database, vault)
         self.inbox = InboxStore(database, vault)
         self.outbox = OutboxStore(database, vault)
+        self.resends = ResendStore(database, vault)
+        self.book = Book(options.resend_hours * HOUR_MS)
         self.directory = Directory(PeerStore(database, vault))
         self._lock = lock
         self._account: Account | None = None
@@ -133,7 +139,16 @@ class Profile:
             self._account = await self.keys.load()
         if self.account.number != number:
             raise SetupError(f"this home belongs to +{self.account.number}; choose another --home for another number")
-        unit = Unit()
-        self.inbox.sweep(unit, self.clock())
-        self.outbox.sweep(unit)
+        await self.resends.load(self.book)
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Forget what is too old to be of use."""
+        now_ms, unit = self.clock(), Unit()
+        self.inbox.sweep(unit, now_ms)
+        self.outbox.sweep(unit, now_ms - self.book.life_ms)
+        self.resends.sweep(unit, now_ms - self.book.life_ms, now_ms - 2 * HOUR_MS)
+        for ask in self.book.old(now_ms):
+            self.book.remove(ask)
+            self.resends.delete_ask(unit, ask)
         await self.database.commit(unit)

@@ -7,20 +7,22 @@ be decrypted is stored as such.
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
 import structlog
 
 from corefast.device.directory import KnownPeer
 from corefast.device.event import IdentityNews, StatusChanged, Stored, TextReceived, Unreadable
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
+from corefast.device.repair import Repair
 from corefast.device.store.inbox import InboxRow, What
 from corefast.endpoint.cipher import Correspondent, Opened
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
-from corefast.errors import ContentMalformed, CorefastError, IdentityChanged
+from corefast.errors import ContentMalformed, ContentUnsupported, CorefastError, IdentityChanged
 from corefast.store.database import Unit
 from corefast.wire.body import Text
-from corefast.wire.content import Content, Read, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content
 from corefast.wire.messages import Item, Kind
 
 log = structlog.get_logger()
@@ -41,6 +43,7 @@ class Delivery:
         self._profile = profile
         self._unit = Unit()
         self._progress = Progress(profile.outbox, self._unit)
+        self._repair = Repair(profile, self._unit)
         self._known: set[tuple[str, bytes]] = set()
         self._peers: dict[str, KnownPeer] = {}
 
@@ -60,8 +63,18 @@ class Delivery:
                 self._take_item(item)
             for peer in self._peers.values():
                 profile.directory.save(self._unit, peer)
-            returned = await profile.database.commit(self._unit)
+            try:
+                returned = await profile.database.commit(self._unit)
+            except BaseException:
+                self._repair.undo()
+                raise
+            self._repair.done()
         return self._progress.events(returned)
+
+    @property
+    def peers_to_serve(self) -> set[str]:
+        """Peers to whom a request or a resend is due since the commit."""
+        return self._repair.peers
 
     def _take_item(self, item: Item) -> None:
         sender = item.sender.id
@@ -85,10 +98,10 @@ class Delivery:
             if content.id != item.id:
                 raise ContentMalformed("the relay's id is not the author's")
         except CorefastError as error:
-            self._put(item, What.UNREADABLE, error.code.encode())
+            self._put_unreadable(item, error)
         except Exception:
             log.exception("item.crashed")
-            self._put(item, What.UNREADABLE, CorefastError.code.encode())
+            self._put_unreadable(item, CorefastError())
         else:
             self._take_content(item, content, plaintext)
 
@@ -114,6 +127,12 @@ class Delivery:
                 self._profile.own.forget(kind, key_id)
 
     def _take_content(self, item: Item, content: Content, plaintext: bytes) -> None:
+        if content.resent is None:
+            self._store(item, content, plaintext)
+        else:
+            self._take_resent(item, content, plaintext)
+
+    def _store(self, item: Item, content: Content, plaintext: bytes) -> None:
         match content.body:
             case Text():
                 self._put(item, What.TEXT, plaintext, content.at_ms)
@@ -121,6 +140,30 @@ class Delivery:
                 for message_id in ids:
                     self._progress.read(message_id, item.sender.id, item.at_ms)
                 self._put(item, What.READ, b"")
+            case ResendRequest():
+                self._repair.owe(item, content.body)
+                self._put(item, What.READ, b"")
+            case Unsupported(kind):
+                self._put_unreadable(item, ContentUnsupported(kind))
+
+    def _take_resent(self, item: Item, content: Content, plaintext: bytes) -> None:
+        """Put a message that came once more in the place of its record, where we asked for it."""
+        self._put(item, What.READ, b"")
+        original, sender = content.resent, item.sender.id
+        identity = self._peers[sender].identity
+        if original is None or identity is None or isinstance(content.body, ResendRequest | Unsupported):
+            return
+        if self._repair.answer(sender, original, identity) is not None:
+            # The record goes and the message is a new row: a reader who has passed the record is told of the message.
+            self._profile.inbox.delete_unreadable(self._unit, sender, original)
+            self._store(msgspec.structs.replace(item, id=original), content, plaintext)
+
+    def _put_unreadable(self, item: Item, error: CorefastError) -> None:
+        if self._repair.is_known_loss(item, error):
+            self._put(item, What.READ, b"")
+            return
+        self._put(item, What.UNREADABLE, error.code.encode())
+        self._repair.ask(item, self._peers[item.sender.id].identity, error)
 
     def _put(self, item: Item, what: What, content: bytes, at_ms: int | None = None) -> None:
         if at_ms is None or not 0 <= at_ms < _TIME_LIMIT_MS:

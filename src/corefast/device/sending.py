@@ -7,7 +7,7 @@ order of a recipient's messages is the order of acceptance.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -19,6 +19,7 @@ from corefast.device.progress import Progress
 from corefast.device.receiving import put_identity_news
 from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.resend import identity_mark
 from corefast.endpoint.trust import Policy, Trust, check_identity
 from corefast.errors import (
     BundleInvalid,
@@ -116,6 +117,10 @@ class Sending:
         for row in rows:
             self._lane(row.recipient).waiting.append(row)
             self._wake(row.recipient)
+
+    def has_posted(self, number: str) -> bool:
+        """Tell whether ciphertexts for *number* are without a result."""
+        return any(row.recipient == number for row in self._posted.values())
 
     def resend(self) -> None:
         """Post all ciphertexts whose fate is unknown; their ids make a repeat harmless."""
@@ -225,7 +230,7 @@ class Sending:
         encrypted = []
         async with profile.turn():
             peer = await profile.directory.load(number)
-            if bundle is not None and self._take_bundle(unit, progress, peer, bundle) is Trust.CHANGED:
+            if bundle is not None and take_bundle(profile, unit, progress, peer, bundle) is Trust.CHANGED:
                 profile.directory.save(unit, peer)
                 told = progress.events(await profile.database.commit(unit))
                 self.drop(progress.dropped)
@@ -236,31 +241,14 @@ class Sending:
             rows = list(lane.waiting)[:_LANE_BATCH]
             correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
             version = peer.devices_version or FIRST_VERSION
+            mark = identity_mark(peer.identity) if peer.identity else None
             for row in rows:
                 parts = fan_out(row.content, correspondents, profile.random)
-                profile.outbox.save_parts(unit, row.id, version, parts)
+                profile.outbox.save_parts(unit, row.id, version, parts, mark)
                 encrypted.append(row._replace(devices_version=version, parts=parts))
             profile.directory.save(unit, peer)
             await profile.database.commit(unit)
         return encrypted
-
-    def _take_bundle(self, unit: Unit, progress: Progress, peer: KnownPeer, bundle: Bundle) -> Trust:
-        """Bring the peer's devices in line with the relay's list, with a session for each."""
-        profile = self._profile
-        trust = check_identity(peer.identity, bundle.identity)
-        if trust is Trust.CHANGED:
-            put_identity_news(profile, unit, progress, peer.number)
-        # A list that moved on means a device that was set up anew: it does not hold the old session.
-        is_moved = peer.devices_version not in (0, bundle.devices_version)
-        peer.see_identity(bundle.identity)
-        for device in set(peer.devices) - {each.device for each in bundle.devices}:
-            profile.directory.delete_session(unit, peer, device)
-        for each in bundle.devices:
-            correspondent = peer.use(each.device)
-            if is_moved or not correspondent.has_session:
-                correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
-        peer.set_devices(bundle.devices_version)
-        return trust
 
     async def _fail(self, lane: Lane, rows: list[OutboxRow], error: Exception) -> None:
         """Fail *rows*, which wait in *lane*."""
@@ -314,6 +302,26 @@ class Sending:
             self._room.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), RETRY_MS / 1_000)
+
+
+def take_bundle(
+    profile: Profile, unit: Unit, progress: Progress, peer: KnownPeer, bundle: Bundle, renew: Collection[int] = ()
+) -> Trust:
+    """Bring the peer's devices in line with the relay's list: a session for each, a new one for those to *renew*."""
+    trust = check_identity(peer.identity, bundle.identity)
+    if trust is Trust.CHANGED:
+        put_identity_news(profile, unit, progress, peer.number)
+    # A list that moved on means a device that was set up anew: it does not hold the old session.
+    is_moved = peer.devices_version not in (0, bundle.devices_version)
+    peer.see_identity(bundle.identity)
+    for device in set(peer.devices) - {each.device for each in bundle.devices}:
+        profile.directory.delete_session(unit, peer, device)
+    for each in bundle.devices:
+        correspondent = peer.use(each.device)
+        if is_moved or each.device in renew or not correspondent.has_session:
+            correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
+    peer.set_devices(bundle.devices_version)
+    return trust
 
 
 def _note(progress: Progress, result: PostResult) -> None:

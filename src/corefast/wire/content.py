@@ -1,9 +1,12 @@
 """What a ciphertext holds: the plaintext vocabulary that only cores and devices read."""
 
+from typing import Annotated, Any, get_args
+
 import msgspec
+from msgspec import Meta
 
 from corefast.errors import ContentMalformed
-from corefast.limits import MAX_PLAINTEXT_BYTES, PLAINTEXT_BLOCK_BYTES
+from corefast.limits import MAX_PLAINTEXT_BYTES, MAX_RESEND_IDS, PLAINTEXT_BLOCK_BYTES
 from corefast.wire.body import Saying
 
 
@@ -13,7 +16,19 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
     ids: list[bytes]
 
 
-Body = Saying | Read
+class ResendRequest(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """The writer could not decrypt these messages and asks for them once more; never shown, never resent itself."""
+
+    ids: Annotated[list[bytes], Meta(max_length=MAX_RESEND_IDS)]
+
+
+class Unsupported(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """What a body of a later release becomes here: `kind` is its tag. Nobody sends this one."""
+
+    kind: int
+
+
+Body = Saying | Read | ResendRequest | Unsupported
 
 
 class Medium(msgspec.Struct, frozen=True, array_like=True):
@@ -35,7 +50,8 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
 
     `id` (16 bytes) repeats the envelope's, which the relay could have swapped; `at_ms` is the author's clock;
     `name` is the author's profile name; `reply_to` the id of a quoted message; `media` belongs to an `Attachment`, or
-    to the header of a template or of buttons.
+    to the header of a template or of buttons; `resent` is the id under which a message that is sent once more was
+    known at first (docs/protocol.md).
     """
 
     id: bytes
@@ -44,10 +60,22 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     name: str = ""
     reply_to: bytes | None = None
     media: Medium | None = None
+    resent: bytes | None = None
+
+
+class _Later(msgspec.Struct, frozen=True, array_like=True):
+    """The start of a content whose body may be of a later release."""
+
+    id: bytes
+    at_ms: int
+    body: list[Any]
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Content)
+_later_decoder = msgspec.msgpack.Decoder(_Later)
+
+_TAGS = {body.__struct_config__.tag for body in get_args(Body)}
 
 
 def encode_content(content: Content) -> bytes:
@@ -58,7 +86,11 @@ def encode_content(content: Content) -> bytes:
 
 
 def decode_content(plaintext: bytes) -> Content:
-    """Return what `encode_content` was given; raise `ContentMalformed`."""
+    """Return what `encode_content` was given; raise `ContentMalformed`.
+
+    A well-formed body whose tag we do not know comes back as `Unsupported`: that is no damage, and asking for it once
+    more would not help.
+    """
     if len(plaintext) > MAX_PLAINTEXT_BYTES:
         raise ContentMalformed("the plaintext is too large")
     packed = plaintext.rstrip(b"\0")
@@ -67,4 +99,15 @@ def decode_content(plaintext: bytes) -> Content:
     try:
         return _decoder.decode(packed[:-1])
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: a text that is no UTF-8
+        return _decode_later(packed[:-1])
+
+
+def _decode_later(packed: bytes) -> Content:
+    try:
+        later = _later_decoder.decode(packed)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise ContentMalformed("the plaintext is no message") from None
+    kind = later.body[0] if later.body else None
+    if type(kind) is not int or kind in _TAGS:
+        raise ContentMalformed("the plaintext is no message")
+    return Content(later.id, later.at_ms, Unsupported(kind))

@@ -7,6 +7,7 @@ from corefast.core.account.users import Users
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
+from corefast.core.send.resender import Resender
 from corefast.errors import CorefastError
 from corefast.limits import EVENT_LIFE_MS, IDEMPOTENCY_LIFE_MS, MAX_EVENTS, MESSAGE_TTL_MS
 from corefast.logs import get_logger
@@ -27,12 +28,15 @@ _CHUNK = 2_000
 class Duties:
     """Run in rounds, from `run` until it is cancelled."""
 
-    def __init__(self, context: Context, feed: Feed, schedule: Schedule, stock: Stock, users: Users) -> None:
+    def __init__(
+        self, context: Context, feed: Feed, schedule: Schedule, stock: Stock, users: Users, resender: Resender
+    ) -> None:
         self._context = context
         self._feed = feed
         self._schedule = schedule
         self._stock = stock
         self._users = users
+        self._resender = resender
         self._swept_ms = 0
         self._swept_at = 0
         self.peer: Peer | None = None
@@ -60,6 +64,7 @@ class Duties:
         context.deliveries.sweep(unit, now_ms - EVENT_LIFE_MS)
         self._users.sweep(unit)
         await context.database.commit(unit)
+        await self._resender.sweep(now_ms)
         await self._sweep_read_marks(now_ms)
 
     async def _sweep_read_marks(self, now_ms: int) -> None:

@@ -11,7 +11,7 @@ from corefast.core.store.events import EventRow, Fact
 from corefast.errors import ContentMalformed, ParameterInvalid, TokenInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.wire.body import Saying
-from corefast.wire.content import Read, decode_content
+from corefast.wire.content import decode_content
 from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents, SeenIdentity
 
 MAX_PAGE_BYTES = 524_288
@@ -112,7 +112,7 @@ def read_plaintext(plaintext: bytes) -> tuple[Saying | None, str, bytes | None]:
         content = decode_content(plaintext)
     except ContentMalformed:
         return None, "", None
-    return None if isinstance(content.body, Read) else content.body, content.name, content.reply_to
+    return content.body if isinstance(content.body, Saying) else None, content.name, content.reply_to
 
 
 async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:

@@ -3,6 +3,7 @@
 from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.identity import forget_downgrade, see_downgrade, see_identity
+from corefast.core.receive.repair import Repair
 from corefast.core.send.lane import Lane
 from corefast.core.send.status import EXPIRED, USER_CHANGED, Statuses
 from corefast.core.store.events import Fact
@@ -10,11 +11,11 @@ from corefast.core.store.inbound import InboundKind
 from corefast.endpoint.cipher import Correspondent, Opened
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust, identity_hash
-from corefast.errors import ContentMalformed, MessageDowngraded, PeerError
+from corefast.errors import ContentMalformed, ContentUnsupported, MessageDowngraded, PeerError
 from corefast.logs import get_logger
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Read, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content
 from corefast.wire.messages import Item, Kind
 
 log = get_logger()
@@ -30,6 +31,7 @@ class Batch:
         self._context = context
         self._statuses = statuses
         self.unit = Unit()
+        self.repair = Repair(context, self.unit)
         self.lanes: set[Lane] = set()
         """Lanes whose sessions have moved."""
         self._sessions: dict[tuple[Lane, int], Correspondent] = {}
@@ -50,7 +52,8 @@ class Batch:
             self._context.peers.put_sessions(self.unit, lane.peer, devices, lane.registration_ids)
 
     def undo(self) -> None:
-        """Give back the one-time prekeys of a failed commit."""
+        """Give back the one-time prekeys of a failed commit, and what it answered."""
+        self.repair.undo()
         own = self._context.own
         for one_time_id, one_time, kem_id, kem in self._taken:
             if one_time is not None:
@@ -83,7 +86,10 @@ class Batch:
                 log.exception("a message could not be taken in")
             if isinstance(error, MessageDowngraded) and see_downgrade(self._context, self.unit, lane):
                 self._put_peer(lane)
-            self._put_unreadable(lane, item, at_ms, getattr(error, "code", "internal"))
+            if self.repair.is_known_loss(lane, item, error):
+                self._put_mark(lane, item, at_ms)
+            else:
+                self._put_unreadable(lane, item, at_ms, error)
             return
         self._put_content(lane, item, at_ms, (content, plaintext))
 
@@ -132,27 +138,66 @@ class Batch:
 
     def _put_content(self, lane: Lane, item: Item, at_ms: int, read: tuple[Content, bytes]) -> None:
         content, plaintext = read
+        body = content.body
+        if content.resent is not None:
+            self._put_resent(lane, item, at_ms, read)
+        elif isinstance(body, Read):
+            self._put_mark(lane, item, at_ms)
+            self._put_read(lane, body, at_ms)
+        elif isinstance(body, ResendRequest):
+            self._put_mark(lane, item, at_ms)
+            self.repair.owe(lane, item.sender.device, body)
+            metrics.core_received.labels("resend_request").inc()
+        elif isinstance(body, Unsupported):
+            self._put_unreadable(lane, item, at_ms, ContentUnsupported(body.kind))
+        else:
+            self._put_message(lane, item, at_ms, plaintext)
+
+    def _put_message(self, lane: Lane, item: Item, at_ms: int, plaintext: bytes) -> None:
         context = self._context
         row = context.next_inbound.take()
-        if isinstance(content.body, Read):
-            context.inbound.put(self.unit, row, lane.peer, InboundKind.READ, (item.id, at_ms, None))
-            for message_id in content.body.ids:
-                message = context.ids.row_of(message_id)
-                if message is not None:
-                    self._statuses.read(self.unit, message, lane.peer, at_ms)
-            metrics.core_received.labels("read").inc()
-            return
         context.inbound.put(self.unit, row, lane.peer, InboundKind.TEXT, (item.id, at_ms, plaintext), _flag(lane))
         context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
         metrics.core_received.labels("message").inc()
 
-    def _put_unreadable(self, lane: Lane, item: Item, at_ms: int, code: str) -> None:
+    def _put_read(self, lane: Lane, body: Read, at_ms: int) -> None:
+        for message_id in body.ids:
+            message = self._context.ids.row_of(message_id)
+            if message is not None:
+                self._statuses.read(self.unit, message, lane.peer, at_ms)
+        metrics.core_received.labels("read").inc()
+
+    def _put_mark(self, lane: Lane, item: Item, at_ms: int) -> None:
+        """Remember an item that shows nothing: it may be delivered once more."""
+        row = self._context.next_inbound.take()
+        self._context.inbound.put(self.unit, row, lane.peer, InboundKind.READ, (item.id, at_ms, None))
+
+    def _put_resent(self, lane: Lane, item: Item, at_ms: int, read: tuple[Content, bytes]) -> None:
+        """Put a message that came once more in the place of its record, where we asked for it."""
+        content, plaintext = read
+        self._put_mark(lane, item, at_ms)
+        assert content.resent is not None
+        body = content.body
+        if isinstance(body, ResendRequest | Unsupported):
+            return
+        ask = self.repair.answer(lane, content.resent)
+        if ask is None:
+            return
+        if isinstance(body, Read):
+            self._put_read(lane, body, at_ms)
+            self.repair.put_nothing(ask)
+        else:
+            self.repair.put_message(lane, ask, (at_ms, plaintext, _flag(lane)))
+            metrics.core_received.labels("message").inc()
+
+    def _put_unreadable(self, lane: Lane, item: Item, at_ms: int, error: Exception) -> None:
         context = self._context
         row = context.next_inbound.take()
         context.inbound.put(self.unit, row, lane.peer, InboundKind.UNREADABLE, (item.id, at_ms, None))
         context.events.put(self.unit, Fact.UNREADABLE, at_ms, lane.peer, row)
+        self.repair.ask(lane, item, row, error)
         metrics.core_received.labels("unreadable").inc()
-        log.warning("a message from a peer cannot be read", code=code)
+        log.warning("a message from a peer cannot be read", code=getattr(error, "code", "internal"))
 
     def _put_peer(self, lane: Lane) -> None:
         peers = self._context.peers

@@ -9,6 +9,7 @@ from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.receive.batch import Batch
 from corefast.core.send.lane import Lane, Lanes
+from corefast.core.send.resender import Resender
 from corefast.core.send.status import Statuses
 from corefast.errors import CorefastError, CreditExceeded
 from corefast.limits import MAX_UNACKED_ITEMS
@@ -30,10 +31,11 @@ class Inbound:
     Whatever goes wrong with a commit, the link is dropped: the relay delivers again what was not acked.
     """
 
-    def __init__(self, context: Context, lanes: Lanes, statuses: Statuses) -> None:
+    def __init__(self, context: Context, lanes: Lanes, statuses: Statuses, resender: Resender) -> None:
         self._context = context
         self._lanes = lanes
         self._statuses = statuses
+        self._resender = resender
         self._frames: deque[tuple[Peer, list[Item]]] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
@@ -140,4 +142,7 @@ class Inbound:
         peer.notify(Ack(acks))
         for other, seq in repeats:
             other.notify(Ack([seq]))
+        batch.repair.done()
+        for number in batch.repair.peers:
+            self._resender.wake(number)
         self._context.bell.ring()

@@ -1,6 +1,7 @@
 """Makes sessions for lanes that have none and encrypts what waited there."""
 
 import asyncio
+from collections.abc import Collection
 
 from corefast.core.context import Context
 from corefast.core.identity import forget_downgrade, is_barred, see_downgrade, see_identity
@@ -14,8 +15,10 @@ from corefast.core.send.status import (
     RECEIVER_INCAPABLE,
     Statuses,
 )
+from corefast.core.store.messages import Encrypted
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.resend import identity_mark
 from corefast.errors import BundleDowngraded, CorefastError, LinkLost, NumberUnknown, PeerError, RemoteRefused
 from corefast.limits import MAX_DEVICES, MESSAGE_TTL_MS
 from corefast.logs import get_logger
@@ -81,7 +84,7 @@ class Preparer:
         try:
             await self._fail_unmeant(lane)
             if lane.waiting and lane.generation == generation:
-                bundle = None if lane.devices_version else await self._fetch(lane.number, peer)
+                bundle = None if lane.devices_version else await self.fetch(lane.number, peer)
                 await self._encrypt_waiting(lane, bundle)
             lane.failures = 0
         except CorefastError as error:
@@ -96,7 +99,8 @@ class Preparer:
             self._lanes.release(lane)
         self.wake(lane)
 
-    async def _fetch(self, number: str, peer: Peer) -> Bundle:
+    async def fetch(self, number: str, peer: Peer) -> Bundle:
+        """Return the peer's bundle; raise `NumberUnknown` and what the relay refuses."""
         async with self._fetches:
             bundle: Bundle = await peer.call(FetchBundle(number))
         if not 0 < len(bundle.devices) <= MAX_DEVICES or not bundle.devices_version:
@@ -146,7 +150,7 @@ class Preparer:
                 return
             unit = Unit()
             if bundle is not None:
-                self._take_bundle(unit, lane, bundle)
+                self.take_bundle(unit, lane, bundle)
                 bundle = None
                 if self._is_unmeant(lane):
                     bodies = []
@@ -177,13 +181,15 @@ class Preparer:
         context = self._context
         parts = fan_out(plaintext, lane.devices, context.random)
         post = Post(context.ids.message_id(row), lane.number, lane.devices_version, parts)
-        context.messages.put_post(unit, row, encode_post(post))
+        identity = identity_mark(lane.identity) if lane.identity else None
+        context.messages.put_post(unit, row, Encrypted(encode_post(post), identity))
         return Entry(row, lane, post)
 
-    def _take_bundle(self, unit: Unit, lane: Lane, bundle: Bundle) -> None:
-        """Make the lane's sessions those of *bundle*; raise `BundleInvalid` and change nothing in the database.
+    def take_bundle(self, unit: Unit, lane: Lane, bundle: Bundle, renew: Collection[int] = ()) -> None:
+        """Make the lane's sessions those of *bundle*, new ones for the devices to *renew*.
 
-        Under an identity that is to be acknowledged first, there are none.
+        Raises `BundleInvalid` and changes nothing in the database. Under an identity that is to be acknowledged first,
+        there are none.
         """
         context = self._context
         see_identity(context, unit, lane, bundle.identity)
@@ -194,7 +200,7 @@ class Preparer:
         for each in bundle.devices:
             correspondent = lane.devices.get(each.device) or Correspondent.new()
             is_same = lane.registration_ids.get(each.device, each.registration_id) in (0, each.registration_id)
-            if not (correspondent.has_session and is_same):
+            if not (correspondent.has_session and is_same) or each.device in renew:
                 correspondent.start(context.own, bundle_of(bundle, each), context.random, lane.standing.pin)
             devices[each.device] = correspondent
         for device in lane.devices.keys() - devices.keys():

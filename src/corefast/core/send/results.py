@@ -7,6 +7,7 @@ from corefast.core.context import Context
 from corefast.core.send.lane import Entry, Lanes
 from corefast.core.send.outbox import Outbox
 from corefast.core.send.preparer import Preparer
+from corefast.core.send.resender import Resender
 from corefast.core.send.status import RECEIVER_INCAPABLE, Statuses
 from corefast.errors import Overloaded
 from corefast.logs import get_logger
@@ -22,12 +23,15 @@ _COMMIT_RETRY_MS = 500
 class Results:
     """Stores the states of all results of a frame in one unit."""
 
-    def __init__(self, context: Context, lanes: Lanes, outbox: Outbox, preparer: Preparer, statuses: Statuses) -> None:
+    def __init__(
+        self, context: Context, lanes: Lanes, outbox: Outbox, preparer: Preparer, statuses: Statuses, resender: Resender
+    ) -> None:
         self._context = context
         self._lanes = lanes
         self._outbox = outbox
         self._preparer = preparer
         self._statuses = statuses
+        self._resender = resender
 
     def take(self, message: PostResults) -> None:
         unit = Unit()
@@ -37,6 +41,7 @@ class Results:
         for result in message.results:
             entry = self._outbox.answered(result.id)
             if entry is None:
+                self._resender.answered(result)
                 continue
             if self._is_final(unit, entry, result, now_ms):
                 self._context.messages.take(unit, entry.row)

@@ -19,7 +19,9 @@ from corefast.core.send.idempotency import Claim, Claims
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.preparer import Preparer
+from corefast.core.store.messages import Encrypted
 from corefast.endpoint.fanout import fan_out
+from corefast.endpoint.resend import identity_mark
 from corefast.errors import (
     AccountStopped,
     CorefastError,
@@ -144,7 +146,8 @@ class Sender:
         plaintext = _plaintext(message_id, at_ms, order.message)
         post = Post(message_id, lane.number, lane.devices_version, fan_out(plaintext, lane.devices, context.random))
         unit = Unit()
-        context.messages.put(unit, row, lane.peer, at_ms, plaintext, encode_post(post))
+        encrypted = Encrypted(encode_post(post), identity_mark(lane.identity) if lane.identity else None)
+        context.messages.put(unit, row, lane.peer, at_ms, plaintext, encrypted)
         context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
         if order.claim is not None:
             self._claims.put(unit, order.claim, row, lane.peer, at_ms)
@@ -172,7 +175,7 @@ class Sender:
         if lane.is_new:
             context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
             lane.is_new = False
-        context.messages.put(unit, row, lane.peer, at_ms, _plaintext(message_id, at_ms, order.message), None)
+        context.messages.put(unit, row, lane.peer, at_ms, _plaintext(message_id, at_ms, order.message))
         if order.claim is not None:
             self._claims.put(unit, order.claim, row, lane.peer, at_ms)
         context.database.commit_then(unit, partial(self._stored, order, lane, row))

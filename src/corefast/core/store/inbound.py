@@ -17,6 +17,7 @@ class InboundKind(IntEnum):
 
     TEXT = 1
     READ = 2
+    """A read receipt, or another item with nothing to show; the row remembers its id."""
     UNREADABLE = 3
 
 
@@ -57,6 +58,17 @@ class InboundStore:
         remote_id, at_ms, plaintext = item
         sealed = None if plaintext is None else self.seal(row, plaintext)
         unit.add(self._PUT, row, ACCOUNT, peer, int(kind), at_ms, remote_id, sealed, *(flag or (None, None)))
+
+    _REPLACE = Statement(
+        "UPDATE inbound SET kind = ?, sealed = ?, identity_hash = ?, identity_ms = ? WHERE id = ? AND kind = 3"
+    )
+
+    def replace(
+        self, unit: Unit, row: int, kind: InboundKind, plaintext: bytes | None, flag: tuple[str, int] | None
+    ) -> None:
+        """Put what came once more into the row that recorded it as unreadable."""
+        sealed = None if plaintext is None else self.seal(row, plaintext)
+        unit.add(self._REPLACE, int(kind), sealed, *(flag or (None, None)), row)
 
     _KNOWN = Statement(
         "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer WHERE i.remote_id IN (?"

@@ -27,6 +27,13 @@ class MessageRow(msgspec.Struct, frozen=True):
     plaintext: bytes
 
 
+class Encrypted(NamedTuple):
+    """A ciphertext for the relay, and the mark of the identity key that it was encrypted to."""
+
+    post: bytes
+    identity: bytes | None
+
+
 class PostRow(NamedTuple):
     """A ciphertext without a result."""
 
@@ -52,20 +59,25 @@ class MessageStore:
         self._database = database
         self._vault = vault
 
-    _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, sealed) VALUES (?, ?, ?, ?, ?)")
+    _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, identity, sealed) VALUES (?, ?, ?, ?, ?, ?)")
     _PUT_OUTBOX = Statement("INSERT INTO outbox (id, account, peer, post) VALUES (?, ?, ?, ?)")
 
-    def put(self, unit: Unit, message: int, peer: int, at_ms: int, plaintext: bytes, post: bytes | None) -> None:
-        """Add an accepted message; *post* is its ciphertext for the relay, if there is one already."""
+    def put(
+        self, unit: Unit, message: int, peer: int, at_ms: int, plaintext: bytes, encrypted: Encrypted | None = None
+    ) -> None:
+        """Add an accepted message, with its ciphertext for the relay where there is one already."""
         sealed = self._vault.seal("message", message.to_bytes(8, "big"), plaintext)
-        unit.add(self._PUT, message, ACCOUNT, peer, at_ms, sealed)
+        post, identity = encrypted or (None, None)
+        unit.add(self._PUT, message, ACCOUNT, peer, at_ms, identity, sealed)
         unit.add(self._PUT_OUTBOX, message, ACCOUNT, peer, post)
 
     _PUT_POST = Statement("UPDATE outbox SET post = ? WHERE id = ?")
+    _PUT_IDENTITY = Statement("UPDATE message SET identity = ? WHERE id = ? AND identity IS NULL")
 
-    def put_post(self, unit: Unit, message: int, post: bytes) -> None:
-        """Store the ciphertext of a message that waited for a session."""
-        unit.add(self._PUT_POST, post, message, rows=1)
+    def put_post(self, unit: Unit, message: int, encrypted: Encrypted) -> None:
+        """Store the ciphertext of a message that waited for a session; the first identity is the one that stays."""
+        unit.add(self._PUT_POST, encrypted.post, message, rows=1)
+        unit.add(self._PUT_IDENTITY, encrypted.identity, message)
 
     _TAKE = Statement("DELETE FROM outbox WHERE id = ?")
 

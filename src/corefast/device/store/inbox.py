@@ -25,6 +25,7 @@ _PUT = Statement(
     "INSERT INTO inbox (sender, device, id, what, at_ms, received_ms, is_shown, is_read, content)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)"
 )
+_DELETE = Statement("DELETE FROM inbox WHERE id = ? AND sender = ? AND what = 3")
 _WAITING = Statement(
     "SELECT seq, sender, device, id, what, at_ms, received_ms, content FROM inbox"
     " WHERE is_shown = 0 AND seq > ? ORDER BY seq LIMIT ?"
@@ -72,6 +73,10 @@ class InboxStore:
         sealed = self._vault.seal("inbox", row.id + row.sender.encode(), row.content)
         facts = (row.sender, row.device, row.id, int(row.what), row.at_ms, row.received_ms, int(is_shown))
         unit.add(_PUT, *facts, sealed, rows=1)
+
+    def delete_unreadable(self, unit: Unit, sender: str, message_id: bytes) -> None:
+        """Drop the record of an unreadable message, which has come after all."""
+        unit.add(_DELETE, message_id, sender)
 
     async def waiting(self, after_seq: int, limit: int) -> list[InboxRow]:
         """Return the first *limit* rows behind *after_seq* that were not shown, in order of arrival.

@@ -17,13 +17,17 @@ log = structlog.get_logger()
 _ACCEPT = Statement(
     "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, ?, 0, ?, ?) RETURNING seq"
 )
-_ENCRYPTED = Statement("UPDATE outbox SET state = 1, devices_version = ?, parts = ? WHERE id = ? AND state < 2")
+_ENCRYPTED = Statement(
+    "UPDATE outbox SET state = 1, devices_version = ?, parts = ?, identity = coalesce(identity, ?)"
+    " WHERE id = ? AND state < 2"
+)
 _OPEN = Statement(
     "SELECT seq, id, recipient, what, state, at_ms, devices_version, content, parts FROM outbox"
     " WHERE state < 2 AND seq > ? ORDER BY seq LIMIT ?"
 )
 _STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
-_SWEEP = Statement("DELETE FROM outbox WHERE what = 2 AND state >= 2")
+_SWEEP = Statement("DELETE FROM outbox WHERE what = 2 AND state >= 2 AND at_ms < ?")
+_PURGE = Statement("UPDATE outbox SET content = x'' WHERE content <> x'' AND state >= 2 AND at_ms < ?")
 
 _SENT = Statement(
     "UPDATE outbox SET state = 2, sent_ms = ?, parts = NULL"
@@ -92,8 +96,11 @@ class OutboxStore:
         sealed = self._vault.seal("outbox", row.id, row.content)
         unit.add(_ACCEPT, row.id, row.recipient, int(row.what), row.at_ms, sealed)
 
-    def save_parts(self, unit: Unit, message_id: bytes, devices_version: int, parts: list[Part]) -> None:
-        unit.add(_ENCRYPTED, devices_version, _encode_parts(parts), message_id)
+    def save_parts(
+        self, unit: Unit, message_id: bytes, devices_version: int, parts: list[Part], identity: bytes | None
+    ) -> None:
+        """Store ciphertexts; of *identity*, the mark of the key that they are for, the first one stays."""
+        unit.add(_ENCRYPTED, devices_version, _encode_parts(parts), identity, message_id)
 
     async def open_rows(self, after_seq: int, limit: int) -> list[OutboxRow]:
         """Return the first *limit* messages behind *after_seq* that the relay does not have, in order of acceptance."""
@@ -127,9 +134,10 @@ class OutboxStore:
     def set_expired(self, unit: Unit, message_id: bytes, recipient: str) -> None:
         unit.add(_EXPIRED, message_id, recipient)
 
-    def sweep(self, unit: Unit) -> None:
-        """Forget read receipts that the relay has."""
-        unit.add(_SWEEP)
+    def sweep(self, unit: Unit, before_ms: int) -> None:
+        """Forget what the relay has and nobody may ask for any more: the contents of texts, receipts altogether."""
+        unit.add(_SWEEP, before_ms)
+        unit.add(_PURGE, before_ms)
 
     def _open(self, row: Row) -> OutboxRow:
         seq, message_id, recipient, what, state, at_ms, devices_version, sealed, parts = row

@@ -1,0 +1,215 @@
+"""Asking for messages that could not be decrypted, and answering such requests: the rules that both ends share.
+
+Knows no store, no session and no socket. A peer is its number here.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+
+import msgspec
+
+from corefast.errors import (
+    CiphertextInvalid,
+    MessageGapTooLarge,
+    MessageMacInvalid,
+    MessageMalformed,
+    PreKeyUnknown,
+    SessionMissing,
+)
+from corefast.limits import MAX_OPEN_ASKS, MAX_RESEND_ANSWERS, MAX_RESEND_IDS, MAX_RESENDS, RESEND_REQUESTS
+
+HOUR_MS = 3_600_000
+ID_BYTES = 16
+MARK_BYTES = 16
+
+_FIRST_GAP_MS = 1_000
+_CURABLE = (SessionMissing, PreKeyUnknown, MessageMacInvalid, MessageGapTooLarge, CiphertextInvalid, MessageMalformed)
+
+
+class Outcome(StrEnum):
+    """What became of an unreadable message (the first seven) or of one that we were asked for; labels of a metric."""
+
+    DUE = "due"
+    LIMITED = "limited"
+    ASKED = "asked"
+    REPAIRED = "repaired"
+    UNASKED = "unasked"
+    """A message resent that we did not ask for, not under this identity, or have already."""
+    STRANGER = "stranger"
+    """Not asked for: the peer's identity key has changed since."""
+    LOST = "lost"
+    """Asked for in vain until it was too old."""
+    RESENT = "resent"
+    OFF = "refused_off"
+    RATE = "refused_rate"
+    UNKNOWN = "refused_unknown"
+    IDENTITY = "refused_identity"
+    AGE = "refused_age"
+    DONE = "refused_done"
+    """It was read, or has failed."""
+    LIMIT = "refused_limit"
+    DAMAGED = "refused_damaged"
+
+
+@lru_cache(65_536)
+def identity_mark(identity: bytes) -> bytes:
+    """Return 16 bytes that stand for a public identity key (33 bytes) in a row."""
+    return sha256(b"corefast resend identity" + identity).digest()[:MARK_BYTES]
+
+
+def derive_resend_id(message_id: bytes, times: int) -> bytes:
+    """Return the id of the envelope that carries a message for the *times*-th time more.
+
+    It is the same after a crash, so the relay passes it on once, and the one who asked recognises it unread.
+    """
+    return sha256(b"corefast resend" + bytes([times]) + message_id).digest()[:ID_BYTES]
+
+
+def is_curable(error: Exception) -> bool:
+    """Tell whether the same message under a new session would be readable: not a replay, not a wrong content."""
+    return isinstance(error, _CURABLE)
+
+
+class Ask(msgspec.Struct):
+    """A message of *peer* that we could not read and want: `row` is ours, `id` its author's."""
+
+    peer: str
+    device: int
+    id: bytes
+    row: int
+    identity: bytes
+    """Mark of the identity that its author had; empty while we know none."""
+    made_ms: int
+    is_due: bool = True
+
+
+class Budget(msgspec.Struct):
+    """How often one peer was asked, in the hour that began at `window_ms`."""
+
+    window_ms: int = 0
+    requests: int = 0
+    session_ms: int = 0
+    """When a new session was last made for a request."""
+
+    def wait_ms(self, now_ms: int) -> int:
+        """Return how long the next request has to wait."""
+        if not 0 <= now_ms - self.window_ms < HOUR_MS:
+            return 0
+        gap = HOUR_MS if self.requests >= RESEND_REQUESTS else _FIRST_GAP_MS * ((1 << self.requests) - 1)
+        return max(0, self.window_ms + gap - now_ms)
+
+    def wants_session(self, now_ms: int) -> bool:
+        """Tell whether a request may, and so should, come in a session of its own."""
+        return not 0 <= now_ms - self.session_ms < HOUR_MS
+
+    def spend(self, now_ms: int, *, has_new_session: bool) -> "Budget":
+        """Return the budget after a request."""
+        is_open = 0 <= now_ms - self.window_ms < HOUR_MS
+        session_ms = now_ms if has_new_session else self.session_ms
+        return Budget(self.window_ms if is_open else now_ms, self.requests + 1 if is_open else 1, session_ms)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A message of ours that a peer asks for: to whom it was first encrypted, and what became of it since."""
+
+    identity: bytes | None
+    at_ms: int
+    is_done: bool
+    times: int
+    """Which resend to the device that asks this would be."""
+
+
+def refusal(sent: Sent | None, their_identity: bytes | None, now_ms: int, life_ms: int) -> Outcome | None:
+    """Return why a message is not resent to the one whose identity key is *their_identity*; None where it is."""
+    if sent is None:
+        return Outcome.UNKNOWN
+    if sent.identity is None or their_identity is None or sent.identity != identity_mark(their_identity):
+        return Outcome.IDENTITY
+    if not now_ms - life_ms < sent.at_ms <= now_ms + life_ms:
+        return Outcome.AGE
+    if sent.is_done:
+        return Outcome.DONE
+    return Outcome.LIMIT if sent.times > MAX_RESENDS else None
+
+
+class Book:
+    """The open asks in memory, and how much each peer was asked and may ask; the store holds the same."""
+
+    def __init__(self, life_ms: int) -> None:
+        self.life_ms = life_ms
+        """How long a message may be asked for; 0 turns all of it off."""
+        self.budgets: dict[str, Budget] = {}
+        self.debtors: set[str] = set()
+        """Peers to whom a resend is due."""
+        self._asks: dict[tuple[str, bytes], Ask] = {}
+        self._awaited: dict[tuple[str, bytes], Ask] = {}
+        self._of_peer: dict[str, set[bytes]] = {}
+        self._answers: dict[str, Budget] = {}
+
+    def __len__(self) -> int:
+        return len(self._asks)
+
+    def may_ask(self, peer: str, more: int) -> bool:
+        """Tell whether another message of *peer* may be asked for, with *more* about to be added."""
+        if not self.life_ms or len(self._asks) + more >= MAX_OPEN_ASKS:
+            return False
+        return len(self._of_peer.get(peer, ())) + more < MAX_RESEND_IDS
+
+    def add(self, ask: Ask) -> None:
+        self._asks[ask.peer, ask.id] = ask
+        for times in range(1, MAX_RESENDS + 1):
+            self._awaited[ask.peer, derive_resend_id(ask.id, times)] = ask
+        self._of_peer.setdefault(ask.peer, set()).add(ask.id)
+
+    def remove(self, ask: Ask) -> None:
+        if self._asks.pop((ask.peer, ask.id), None) is None:
+            return
+        for times in range(1, MAX_RESENDS + 1):
+            self._awaited.pop((ask.peer, derive_resend_id(ask.id, times)), None)
+        theirs = self._of_peer[ask.peer]
+        theirs.discard(ask.id)
+        if not theirs:
+            del self._of_peer[ask.peer]
+
+    def has(self, ask: Ask) -> bool:
+        """Tell whether *ask* is still open."""
+        return self._asks.get((ask.peer, ask.id)) is ask
+
+    def find(self, peer: str, message_id: bytes, identity: bytes) -> Ask | None:
+        """Return the ask that a message resent under *identity* answers."""
+        ask = self._asks.get((peer, message_id))
+        return ask if ask is not None and ask.identity == identity_mark(identity) else None
+
+    def awaited(self, peer: str, envelope_id: bytes) -> Ask | None:
+        """Return the ask that this envelope, which we cannot read, should have answered."""
+        return self._awaited.get((peer, envelope_id))
+
+    def due(self, peer: str) -> list[Ask]:
+        """Return what has to be asked for."""
+        asks = (self._asks[peer, message_id] for message_id in self._of_peer.get(peer, ()))
+        return sorted((ask for ask in asks if ask.is_due), key=lambda ask: ask.row)
+
+    def busy(self) -> set[str]:
+        """Return the peers to whom something is due."""
+        return {ask.peer for ask in self._asks.values() if ask.is_due} | self.debtors
+
+    def old(self, now_ms: int) -> list[Ask]:
+        """Return the asks that nobody needs to answer any more."""
+        return [ask for ask in self._asks.values() if now_ms - ask.made_ms > self.life_ms]
+
+    def take_request(self, peer: str, ids: Iterable[bytes], now_ms: int) -> tuple[list[bytes], Outcome | None]:
+        """Return which of the *ids* that *peer* asks for are to be looked up, and why the others are not."""
+        if not self.life_ms:
+            return [], Outcome.OFF
+        budget = self._answers.get(peer, Budget())
+        is_open = 0 <= now_ms - budget.window_ms < HOUR_MS
+        if is_open and budget.requests >= MAX_RESEND_ANSWERS:
+            return [], Outcome.RATE
+        if len(self._answers) >= MAX_OPEN_ASKS and peer not in self._answers:
+            self._answers = {each: spent for each, spent in self._answers.items() if now_ms - spent.window_ms < HOUR_MS}
+        if len(self._answers) >= MAX_OPEN_ASKS and peer not in self._answers:
+            return [], Outcome.RATE
+        self._answers[peer] = budget.spend(now_ms, has_new_session=False)
+        return list(dict.fromkeys(each for each in ids if len(each) == ID_BYTES)), None
