@@ -94,6 +94,18 @@ def _syntax(error: Exception, body: bytes) -> str:
     return f"Syntax error, {str(error).removeprefix('JSON is malformed: ')}"
 
 
+def refuse_nuls(value: Any, field: str = "") -> None:
+    """Raise `ParameterInvalid` where any text in the struct *value* holds the NUL character."""
+    if isinstance(value, str):
+        refuse_nul(field, value)
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            refuse_nuls(each, f"{field}[{at}]")
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            refuse_nuls(getattr(value, name), f"{field}.{name}" if field else name)
+
+
 def refuse_nul(field: str, value: str) -> None:
     """Raise `ParameterInvalid` where *value* holds the NUL character: databases and phones cut there."""
     if "\0" in value:

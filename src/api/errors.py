@@ -19,6 +19,12 @@ class RecipientTypeInvalid(CallerError):
     code = "recipient.type"
 
 
+class TypeUnserved(CallerError):
+    """A type of message that the original knew and corefast does not send."""
+
+    code = "type.unserved"
+
+
 class PathUnknown(CallerError):
     code = "path.unknown"
 
@@ -54,6 +60,7 @@ V1_TITLES = {
     1006: "Resource not found",
     1008: "Required parameter is missing",
     1009: "Parameter value is not valid",
+    1010: "Parameter is not required",
     1011: "Service not ready",
     1014: "Internal error",
     1015: "Too many requests",
@@ -62,6 +69,9 @@ V1_TITLES = {
     1023: "Database error occurred",
     1024: "Password change required",
     1025: "Request is not valid",
+    1026: "Receiver incapable",
+    2015: "Wrong number of sections",
+    2016: "Wrong number of rows",
     1028: "Identity change not acknowledged",
 }
 """Titles of the on-premises API, word for word: clients compare them."""
@@ -77,10 +87,14 @@ TABLE = {
     "scope.missing": Row(403, 1005, "this API key lacks the scope for that; make one with: corefast key new"),
     "parameter.missing": Row(400, 1008, "a required parameter is missing"),
     "parameter.invalid": Row(400, 1009, "a parameter has a value that is not allowed"),
+    "parameter.unneeded": Row(400, 1010, "a parameter does not go with this type of message; leave it out"),
+    "sections.count": Row(400, 2015, "a list has 1 to 10 sections"),
+    "rows.count": Row(400, 2016, "a list has 1 to 10 rows, over all sections"),
     "number.invalid": Row(400, 1009, "write the number in international form, such as +49 30 23125000"),
     "number.unknown": Row(404, 1006, "nobody is registered under that number"),
     "message.too_long": Row(400, 1001, "a text has at most 4096 characters"),
     "recipient.type": Row(400, 1002, 'use "recipient_type": "individual"'),
+    "type.unserved": Row(501, 1026, "this type of message is not served"),
     "recipient.is_sender": Row(400, 1021, "the recipient is this business's own number"),
     "peer.unknown": Row(404, 1006, "no identity key of that number was seen yet"),
     "identity.mismatch": Row(409, 1009, "the recipient has another identity key by now; look at it, and compare again"),

@@ -1,6 +1,6 @@
 """The shapes of the API, once: routes decode and encode them, openapi.json describes them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -37,17 +37,6 @@ class MetaAnswer(msgspec.Struct, frozen=True):
 
 
 # ── POST /v1/messages ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class SendRequest(msgspec.Struct, frozen=True):
-    """A message to one customer. Fields that are not listed are ignored."""
-
-    to: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
-    type: Annotated[str, Meta(description="The only type served yet is text.", examples=["text"])] = "text"
-    text: Annotated[Text | None, Meta(description="What to say; required for type text.")] = None
-    recipient_type: Annotated[str, Meta(description="The only one is individual.")] = "individual"
-    preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link.")] = False
-    context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
 
 
 class SentMessage(msgspec.Struct, frozen=True):
@@ -87,6 +76,11 @@ class StoredMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         name="from", default=UNSET
     )
     text: Text | UnsetType = UNSET
+    location: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
+    contacts: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
+    interactive: Annotated[Any, Meta(description="As in POST /v1/messages, or the answer as in webhooks.")] = UNSET
+    reaction: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
+    button: Annotated[Any, Meta(description="A pressed quick reply, as in webhooks.")] = UNSET
     context: Context | UnsetType = UNSET
     errors: Annotated[list[ErrorItem] | UnsetType, Meta(description="Why it failed.")] = UNSET
 

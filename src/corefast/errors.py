@@ -381,6 +381,20 @@ class ParameterMissing(CallerError):
     code = "parameter.missing"
 
 
+class ParameterUnneeded(CallerError):
+    """A parameter that does not go with the rest: sent along it would be lost."""
+
+    code = "parameter.unneeded"
+
+
+class SectionCount(CallerError):
+    code = "sections.count"
+
+
+class RowCount(CallerError):
+    code = "rows.count"
+
+
 class ParameterInvalid(CallerError):
     code = "parameter.invalid"
 

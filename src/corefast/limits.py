@@ -40,6 +40,15 @@ MAX_ARCHIVED_SESSIONS = 40
 MAX_TEXT_CHARACTERS = 4_096
 """The on-premises API's limit for text.body."""
 
+MAX_BODY_CHARACTERS = 1_024
+"""Of an interactive body, a caption, the name of a place."""
+
+MAX_CONTACT_CARDS = 100
+MAX_BUTTONS = 3
+MAX_SECTIONS = 10
+MAX_LIST_ROWS = 10
+"""Over all sections of a list."""
+
 MAX_PLAINTEXT_BYTES = 65_536
 PLAINTEXT_BLOCK_BYTES = 160
 """Plaintexts are padded to multiples of this, so that a ciphertext's size says little."""

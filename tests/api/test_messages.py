@@ -109,7 +109,7 @@ MALFORMED = {
     "a list as text": (b'{"to":"1","text":[]}', 1009, "`text` has to be an object"),
     "a number as body": (b'{"to":"1","text":{"body":1}}', 1009, "`text.body` has to be a string"),
     "a word as flag": (b'{"to":"1","text":{"body":"x"},"preview_url":"true"}', 1009, "`preview_url` has to be true"),
-    "another type": (b'{"to":"1","type":"image"}', 1009, '`type` has to be "text"'),
+    "another type": (b'{"to":"1","type":"fax"}', 1009, "`type` has to be one of"),
     "a group": (b'{"to":"1","recipient_type":"group"}', 1002, "individual"),
     "NUL in the text": (b'{"to":"1","text":{"body":"a\\u0000b"}}', 1009, "`text.body` holds the NUL"),
     "NUL in the recipient": (b'{"to":"1\\u0000","text":{"body":"a"}}', 1009, "`to` holds the NUL"),

@@ -4,13 +4,14 @@ import msgspec
 
 from api.answer import JSON, NO_CACHE, V1, Answer, answer_json
 from api.auth import Keys
-from api.decode import JsonBody, refuse_nul
+from api.decode import JsonBody, refuse_nuls
 from api.errors import RecipientTypeInvalid
 from api.gateway import Core
 from api.idempotency import REPLAYED, read_idempotency
 from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
+from api.saying import quoted_by, saying_of, tell
 from api.schema import (
     META,
     NUMBER_EXAMPLE,
@@ -18,13 +19,10 @@ from api.schema import (
     ErrorItem,
     MessageAnswer,
     SendAnswer,
-    SendRequest,
     StatusChange,
     StoredMessage,
-    Text,
 )
-from corefast.errors import ParameterInvalid, ParameterMissing
-from corefast.wire import body as bodies
+from api.shapes.messages import SendRequest
 from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, Send
 
 _HEAD = b'{"messages":[{"id":"'
@@ -43,13 +41,18 @@ class Messages:
 
     async def _send(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.SEND)
-        wanted: SendRequest = self._body.decode(await request.body())
+        body = await request.body()
+        wanted: SendRequest = self._body.decode(body)
+        if wanted.recipient_type != "individual":
+            raise RecipientTypeInvalid('`recipient_type` has to be "individual"; groups are not served')
+        if b"\\u0000" in body:
+            refuse_nuls(wanted)
         accepted = await self._core.call(
             Send(
                 key.account,
                 wanted.to,
-                bodies.Text(_text_of(wanted), wanted.preview_url),
-                wanted.context.message_id if wanted.context else "",
+                saying_of(wanted),
+                quoted_by(wanted),
                 read_idempotency(request, key.id, "v1.messages", wanted),
             ),
             Accepted,
@@ -65,31 +68,13 @@ class Messages:
         return answer_json(200, MessageAnswer([_describe(view)]))
 
 
-def _text_of(wanted: SendRequest) -> str:
-    """Return the words of a text message; raise where the request is for something else."""
-    if wanted.type != "text":
-        raise ParameterInvalid('`type` has to be "text"; other types are not served yet')
-    if wanted.recipient_type != "individual":
-        raise RecipientTypeInvalid('`recipient_type` has to be "individual"; groups are not served')
-    if wanted.text is None:
-        raise ParameterMissing('`text` is missing: "text": {"body": "…"}')
-    refuse_nul("to", wanted.to)
-    refuse_nul("text.body", wanted.text.body)
-    if wanted.context is not None:
-        refuse_nul("context.message_id", wanted.context.message_id)
-    return wanted.text.body
-
-
 def _describe(view: MessageView) -> StoredMessage:
     failure = view.failure
     changes = [StatusChange(change.state, str(change.at_ms // 1_000), change.at_ms) for change in view.history]
-    described = StoredMessage(
-        view.id, view.direction, "unreadable" if view.body is None else "text", view.state, changes
-    )
+    kind, said = ("unreadable", {}) if view.body is None else tell(view.body, view.reply_to)
+    described = StoredMessage(view.id, view.direction, kind, view.state, changes)
     whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer}
-    rest: dict[str, object] = {}
-    if isinstance(view.body, bodies.Text):
-        rest["text"] = Text(view.body.body)
+    rest: dict[str, object] = dict(said)
     if view.reply_to:
         rest["context"] = Context(view.reply_to)
     if failure is not None:

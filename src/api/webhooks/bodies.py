@@ -5,9 +5,13 @@ alphabetical order, as the original sent them.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
+from api import schema
+from api.saying import tell
+from api.shapes import messages as shapes
 from corefast.wire.gateway import Event, EventKind, Failure
 
 
@@ -18,10 +22,6 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 class Contact(msgspec.Struct, frozen=True):
     profile: Profile
     wa_id: str
-
-
-class Text(msgspec.Struct, frozen=True):
-    body: str
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -52,7 +52,12 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender":
     id: str
     timestamp: str
     type: str
-    text: Text | None = None
+    text: schema.Text | None = None
+    location: shapes.Location | None = None
+    contacts: list[shapes.ContactCard] | None = None
+    interactive: shapes.InteractiveTold | None = None
+    reaction: shapes.Reaction | None = None
+    button: shapes.QuickReply | None = None
     context: Context | None = None
     identity: Identity | None = None
     system: System | None = None
@@ -88,6 +93,7 @@ FAILED = Failure(500, "Generic error", "The message could not be sent.")
 UNREADABLE = Trouble(
     501, "Unknown message type", "A message from this sender could not be decrypted; ask for it once more."
 )
+UNSUPPORTED = Trouble(501, "Unknown message type", "A message of a type that this release does not know.")
 SUPERSEDED = Trouble(
     500, "Generic error", "Another copy of this account attached to the relay; this one no longer sends. Choose one."
 )
@@ -104,9 +110,11 @@ def _message(event: Event) -> Body:
     context = Context(event.reply_to) if event.reply_to else None
     seen = event.identity
     identity = Identity(seen.acknowledged, seen.created_ms, seen.hash) if seen else None
-    message = Message(
-        event.peer, event.message_id, _seconds(event), "text", Text(event.text), context=context, identity=identity
-    )
+    kind, said = tell(event.body, event.reply_to)
+    facts: dict[str, Any] = dict(said)
+    if kind == "unknown":
+        facts["errors"] = [UNSUPPORTED]
+    message = Message(event.peer, event.message_id, _seconds(event), kind, context=context, identity=identity, **facts)
     return Body([Contact(Profile(event.name), event.peer)], [message])
 
 

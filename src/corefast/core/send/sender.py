@@ -88,7 +88,7 @@ class Sender:
             raise AccountStopped(self.refusal, retry_after_ms=60_000)
         if message.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
-        check_body(message.body)
+        check_body(message.body, message.reply_to)
         if message.reply_to:
             _reply_to(message.reply_to)
         number = canonical_number(message.to)

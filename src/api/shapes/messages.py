@@ -1,0 +1,179 @@
+"""The shapes of POST /v1/messages: one field for each type of message, as the on-premises API names them.
+
+Only shapes and words: how long a field may be is the core's to check, and it names the field when it refuses.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from api.schema import ID_EXAMPLE, NUMBER_EXAMPLE, Context, Text
+
+
+class Location(msgspec.Struct, frozen=True, omit_defaults=True):
+    latitude: Annotated[float, Meta(description="-90 to 90", examples=[52.52])]
+    longitude: Annotated[float, Meta(description="-180 to 180", examples=[13.4])]
+    name: str = ""
+    address: Annotated[str, Meta(description="Shown with a name only.")] = ""
+    url: Annotated[str, Meta(description="Only in what customers send.")] = ""
+
+
+# ── contact cards ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PersonName(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`formatted_name` and at least one more part."""
+
+    formatted_name: str
+    first_name: str = ""
+    last_name: str = ""
+    middle_name: str = ""
+    prefix: str = ""
+    suffix: str = ""
+
+
+class PostalAddress(msgspec.Struct, frozen=True, omit_defaults=True):
+    street: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    country: str = ""
+    country_code: str = ""
+    type: Annotated[str, Meta(description="HOME or WORK")] = ""
+
+
+class Email(msgspec.Struct, frozen=True, omit_defaults=True):
+    email: str = ""
+    type: str = ""
+
+
+class Phone(msgspec.Struct, frozen=True, omit_defaults=True):
+    phone: str = ""
+    type: Annotated[str, Meta(description="CELL, MAIN, IPHONE, HOME or WORK")] = ""
+    wa_id: str = ""
+
+
+class Url(msgspec.Struct, frozen=True, omit_defaults=True):
+    url: str = ""
+    type: str = ""
+
+
+class Organisation(msgspec.Struct, frozen=True, omit_defaults=True):
+    company: str = ""
+    department: str = ""
+    title: str = ""
+
+
+class ContactCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    name: PersonName
+    addresses: list[PostalAddress] = []
+    emails: list[Email] = []
+    phones: list[Phone] = []
+    urls: list[Url] = []
+    org: Organisation | None = None
+    birthday: Annotated[str, Meta(description="YYYY-MM-DD")] = ""
+
+
+# ── interactive messages ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Words(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: Annotated[str, Meta(description="text", examples=["text"])]
+    text: Annotated[str, Meta(description="At most 60 characters.")] = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    id: Annotated[str, Meta(description="1 to 256 characters, no blank at either end; comes back in the answer.")]
+    title: Annotated[str, Meta(description="1 to 20 characters, each button another.")]
+
+
+class Button(msgspec.Struct, frozen=True):
+    reply: Reply
+    type: str = "reply"
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: Annotated[str, Meta(description="1 to 200 characters; comes back in the answer.")]
+    title: Annotated[str, Meta(description="1 to 24 characters")]
+    description: Annotated[str, Meta(description="At most 72 characters.")] = ""
+
+
+class Section(msgspec.Struct, frozen=True, omit_defaults=True):
+    rows: list[Row] = []
+    title: Annotated[str, Meta(description="At most 24 characters; needed when there are several sections.")] = ""
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
+    button: Annotated[str, Meta(description="What opens a list; 1 to 20 characters.")] = ""
+    buttons: Annotated[list[Button], Meta(description="1 to 3, for type button.")] = []
+    sections: Annotated[list[Section], Meta(description="1 to 10 with 10 rows in all, for type list.")] = []
+
+
+class Interactive(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: Annotated[str, Meta(description="button or list", examples=["button"])]
+    action: Action
+    body: Annotated[Words | None, Meta(description="1 to 1024 characters")] = None
+    header: Header | None = None
+    footer: Annotated[Words | None, Meta(description="At most 60 characters.")] = None
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    message_id: Annotated[str, Meta(description="The message that it is put on.", examples=[ID_EXAMPLE])]
+    emoji: Annotated[str, Meta(description="One emoji; empty takes the reaction back.", examples=["👍"])] = ""
+
+
+# ── the request ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SendRequest(msgspec.Struct, frozen=True):
+    """A message to one customer: `type` names the field that holds it. Fields that are not listed are ignored."""
+
+    to: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
+    type: Annotated[str, Meta(description="text, location, contacts, interactive or reaction", examples=["text"])] = (
+        "text"
+    )
+    text: Annotated[Text | None, Meta(description="For type text.")] = None
+    location: Annotated[Location | None, Meta(description="For type location.")] = None
+    contacts: Annotated[list[ContactCard] | None, Meta(description="For type contacts.")] = None
+    interactive: Annotated[Interactive | None, Meta(description="For type interactive.")] = None
+    reaction: Annotated[Reaction | None, Meta(description="For type reaction.")] = None
+    recipient_type: Annotated[str, Meta(description="The only one is individual.")] = "individual"
+    preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link in a text.")] = False
+    context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
+    hsm: Annotated[Any, Meta(description="Deprecated by the original and not served: use type template.")] = None
+
+
+# ── what customers answer (webhooks and look-ups) ──────────────────────────────────────────────────────────────────
+
+
+class ButtonReply(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+
+
+class ListReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: str
+    title: str
+    description: str = ""
+
+
+class InteractiveTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer chose; or, when looked up, what was sent."""
+
+    type: Annotated[str, Meta(description="button_reply or list_reply; button or list", examples=["button_reply"])]
+    button_reply: ButtonReply | None = None
+    list_reply: ListReply | None = None
+    action: Action | None = None
+    body: Words | None = None
+    header: Header | None = None
+    footer: Words | None = None
+
+
+class QuickReply(msgspec.Struct, frozen=True):
+    payload: str
+    text: str
