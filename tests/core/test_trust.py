@@ -388,6 +388,9 @@ def test_both_sides_see_the_same_safety_number(tmp_path):
         await world.send("hello")
         await world.events(1, EventKind.DELIVERED)
         view = await show(world)
+        assert (
+            len(bytes.fromhex(view.identity_hash)) == 16
+        )  # no dash at its beginning, which a shell's word may not have
         assert view.created_ms == world.clock.now_ms and view.devices == 1 and view.acknowledged
         theirs = (CUSTOMER, world.phone.own.identity.public)
         ours = (BUSINESS, world.relay.registers[-1].identity)

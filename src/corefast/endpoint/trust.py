@@ -1,13 +1,12 @@
 """Whether a peer's identity key is the one that we know (trust on first use), and what people compare it by."""
 
-from base64 import urlsafe_b64encode
 from enum import Enum
 from hashlib import sha256
 
 from corefast.protocol.fingerprint import make_fingerprint
 
-HASH_BYTES = 18
-"""Of an identity's hash: 144 bits leave nobody a second key with the same one; 24 characters, no padding."""
+HASH_BYTES = 16
+"""Of an identity's hash: 128 bits leave nobody a second key with the same one."""
 
 _DIGITS_SHOWN = 5
 _NUMBER_VERSION = 1
@@ -39,8 +38,8 @@ def check_identity(known: bytes | None, seen: bytes) -> Trust:
 
 
 def identity_hash(identity: bytes) -> str:
-    """Return the 24 characters by which programs know an identity key (33 bytes)."""
-    return urlsafe_b64encode(sha256(b"corefast identity\0" + identity).digest()[:HASH_BYTES]).decode()
+    """Return the 32 hexadecimal digits by which programs know an identity key (33 bytes)."""
+    return sha256(b"corefast identity\0" + identity).digest()[:HASH_BYTES].hex()
 
 
 def safety_number(our_number: str, our_identity: bytes, their_number: str, their_identity: bytes) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -36,6 +36,12 @@ class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
     relay_public: Annotated[str, Meta(description="HOST:PORT that phones reach the relay by, where it is another")] = ""
     number: Annotated[str, Meta(description="the business's number; kept from the first run on")] = ""
     webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
+    identity_policy: Annotated[
+        Literal["flag", "block"],
+        Meta(
+            description="when a customer's identity key changes: tell and go on, or send nothing until it is accepted"
+        ),
+    ] = "flag"
     adopt_restored: Annotated[
         bool, Meta(description="go on from a restored folder: new sessions, and the original is cut off")
     ] = False
@@ -146,7 +152,7 @@ class Up:
     def _core_command(self, memory: Memory, relay: str) -> list[str]:
         listen = f"{HOST}:{memory.core_port}"
         command = ["corefast.core", "--data-dir", str(self._folder / "core"), "--listen", listen, "--relay", relay]
-        return [*command, "--number", memory.number]
+        return [*command, "--number", memory.number, "--identity-policy", self._config.identity_policy]
 
     def _start_front(self, core: str) -> list[Child]:
         return [self._keep(name, command) for name, command in self._front_commands(core)]
