@@ -66,22 +66,22 @@ cdef void hmac_padded(const HmacKey *key, const uint8_t *padded, size_t blocks, 
     SHA256_Update and _Final look after sizes that do not occur here: an HMAC of one byte takes them a third longer.
     """
     cdef SHA256_CTX state
+    cdef uint8_t block[HMAC_BLOCK_SIZE]
     cdef size_t at
     memcpy(state.h, key.inner, DIGEST_SIZE)
     for at in range(blocks):
         SHA256_Transform(&state, padded + at * HMAC_BLOCK_SIZE)
-    finish(key, &state, dst)
+    store_digest(block, state.h)
+    finish(key, &state, block, dst)
 
 
-cdef inline void finish(const HmacKey *key, SHA256_CTX *inner, uint8_t *dst) noexcept nogil:
-    """Write the HMAC whose inner hash ends in *inner*, and wipe that."""
-    cdef uint8_t block[HMAC_BLOCK_SIZE]
+cdef inline void finish(const HmacKey *key, SHA256_CTX *state, uint8_t *block, uint8_t *dst) noexcept nogil:
+    """Write the HMAC whose inner hash begins *block*; wipe that and *state*."""
     memcpy(block + DIGEST_SIZE, DIGEST_END, HMAC_BLOCK_SIZE - DIGEST_SIZE)
-    store_digest(block, inner.h)
-    memcpy(inner.h, key.outer, DIGEST_SIZE)
-    SHA256_Transform(inner, block)
-    store_digest(dst, inner.h)
-    explicit_bzero(inner.h, DIGEST_SIZE)
+    memcpy(state.h, key.outer, DIGEST_SIZE)
+    SHA256_Transform(state, block)
+    store_digest(dst, state.h)
+    explicit_bzero(state.h, DIGEST_SIZE)
     explicit_bzero(block, DIGEST_SIZE)
 
 
@@ -101,7 +101,7 @@ cdef void hmac_digest_pair(const HmacKey *key, const uint8_t *first, size_t firs
                            const uint8_t *second, size_t second_size, uint8_t *dst) noexcept nogil:
     """HMAC of *first* || *second*; *dst* may be one of them."""
     cdef SHA256_CTX state
-    cdef uint8_t digest[DIGEST_SIZE]
+    cdef uint8_t block[HMAC_BLOCK_SIZE]
     SHA256_Init(&state)
     memcpy(state.h, key.inner, DIGEST_SIZE)
     # Behind one block of padded key.
@@ -109,10 +109,8 @@ cdef void hmac_digest_pair(const HmacKey *key, const uint8_t *first, size_t firs
     SHA256_Update(&state, first, first_size)
     if second_size:
         SHA256_Update(&state, second, second_size)
-    # Leaves the hash in the state too.
-    SHA256_Final(digest, &state)
-    finish(key, &state, dst)
-    explicit_bzero(digest, DIGEST_SIZE)
+    SHA256_Final(block, &state)
+    finish(key, &state, block, dst)
 
 
 cdef void hkdf_extract(const uint8_t *salt, size_t salt_size, const uint8_t *ikm, size_t size,
