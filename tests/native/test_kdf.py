@@ -3,9 +3,11 @@
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import raises
+from pytest import mark, raises
 
 from corefast.native.kdf import hkdf_sha256, hmac_sha256, sha256
 
@@ -28,6 +30,14 @@ def test_hkdf_gives_the_answers_of_rfc_5869():
 def test_every_size_of_key_and_message_agrees_with_the_standard_library(key, message):
     assert hmac_sha256(key, message) == hmac.digest(key, message, "sha256")
     assert sha256(message) == hashlib.sha256(message).digest()
+
+
+@mark.parametrize("size", [0, 1, 31, 32, 33, 80, 97])
+def test_hkdf_of_every_size_of_info_agrees_with_another_library(size):
+    ikm, salt = b"k" * 32, b"s" * 32
+    for info in (bytes(range(256))[:length] for length in range(257)):
+        reference = HKDF(SHA256(), size, salt, info).derive(ikm) if size else b""
+        assert hkdf_sha256(ikm, salt, info, size) == reference
 
 
 def test_hkdf_refuses_more_than_255_digests_and_an_endless_info():
