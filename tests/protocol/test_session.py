@@ -326,6 +326,16 @@ def test_our_ratchet_key_is_made_at_the_first_send_after_a_turn():
     assert drawn == [32]
 
 
+def test_a_source_of_randomness_that_ends_early_changes_nothing():
+    ours, theirs = session_pair()
+    pass_on(theirs, ours, b"turn")
+    before = ours.snapshot()
+    with raises(KeyMalformed):
+        ours.encrypt(b"x", lambda size: RANDOM(size - 1))
+    assert ours.snapshot() == before
+    pass_on(ours, theirs, b"x")
+
+
 @mark.parametrize(("count", "expect"), [(1, 0), (2, 1), (5, 4)])
 def test_the_previous_counter_is_the_last_index_as_libsignal_writes_it(count, expect):
     ours, theirs = session_pair()
