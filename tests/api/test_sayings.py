@@ -11,6 +11,7 @@ from .real import Business, trade
 
 TO = "49123123456"
 CARD = {"name": {"formatted_name": "Ada Lovelace", "first_name": "Ada"}}
+PHONE = {"phone": "+1", "type": "CELL"}
 BUTTON = {"type": "reply", "reply": {"id": "yes", "title": "Yes"}}
 ROW = {"id": "r1", "title": "First"}
 
@@ -44,9 +45,7 @@ TAKEN: list[tuple[dict[str, Any], bodies.Saying]] = [
     (location(latitude=-90, name="Pole", address="Ice"), bodies.Location(-90.0, 13.4, "Pole", "Ice")),
     (contacts(CARD), bodies.ContactCards([bodies.ContactCard(bodies.PersonName("Ada Lovelace", "Ada"))])),
     (
-        contacts(
-            CARD | {"phones": [{"phone": "+1", "type": "CELL"}], "birthday": "1815-12-10", "org": {"company": "x"}}
-        ),
+        contacts(CARD | {"phones": [PHONE], "birthday": "1815-12-10", "org": {"company": "x"}}),
         bodies.ContactCards(
             [
                 bodies.ContactCard(
@@ -105,11 +104,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     (listed(action={"sections": [{"rows": [ROW]}]}), 1008, "`interactive.action.button`"),
     (listed(action={"button": "x" * 21, "sections": [{"rows": [ROW]}]}), 1009, "`interactive.action.button`"),
     (listed(action={"button": "b"}), 2015, "sections"),
-    (
-        listed(action={"button": "b", "sections": [{"rows": [ROW | {"id": str(n)}], "title": "t"} for n in range(11)]}),
-        2015,
-        "10",
-    ),
+    (listed(action={"button": "b", "sections": [{"rows": [ROW], "title": "t"}] * 11}), 2015, "10"),
     (listed(action={"button": "b", "sections": [{"rows": []}]}), 2016, "rows"),
     (listed(action={"button": "b", "sections": [{"rows": [ROW | {"id": str(n)} for n in range(11)]}]}), 2016, "10"),
     (listed(action={"button": "b", "sections": [{"rows": [ROW]}, {"rows": [ROW | {"id": "2"}]}]}), 1008, "title"),
@@ -134,7 +129,7 @@ async def send(b: Business, message: dict[str, Any]) -> Any:
 
 def test_each_type_reaches_the_phone_as_it_was_sent_and_is_looked_up_so(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
-        for message, body in TAKEN:
+        for message, _ in TAKEN:
             reply = await send(b, message)
             assert reply.status == 201, reply.body
             message_id = reply.json["messages"][0]["id"]
