@@ -22,6 +22,13 @@ def test_gcm_gives_the_answers_of_nist_both_ways():
         assert AesGcm(key).open(nonce, expect, ad) == plaintext
 
 
+def test_gcm_refuses_the_forgeries_of_nist():
+    for case in cases("aes_256_gcm_forged"):
+        key, nonce, ad, ciphertext = raw(case, "key", "nonce", "ad", "ciphertext")
+        with raises(CiphertextInvalid):
+            AesGcm(key).open(nonce, ciphertext, ad)
+
+
 def test_cbc_gives_the_answers_of_nist_before_its_padding():
     for case in cases("aes_256_cbc"):
         key, iv, plaintext, expect = raw(case, "key", "iv", "plaintext", "expect")

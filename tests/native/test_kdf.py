@@ -14,6 +14,12 @@ from corefast.native.kdf import hkdf_sha256, hmac_sha256, sha256
 from .vectors import cases, raw
 
 
+def test_sha256_gives_the_answers_of_nist():
+    for case in cases("sha256"):
+        message, expect = raw(case, "message", "expect")
+        assert sha256(message) == expect
+
+
 def test_hmac_gives_the_answers_of_rfc_4231():
     for case in cases("hmac_sha256"):
         key, message, expect = raw(case, "key", "message", "expect")

@@ -9,12 +9,26 @@ from corefast.errors import KeyMalformed, SignatureInvalid
 from corefast.native.curve import public_from_private
 from corefast.native.xeddsa import FIELD, VerifyKey, sign, verify
 
+from .vectors import cases, raw
+
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def make_pair() -> tuple[bytes, bytes]:
     private = os.urandom(32)
     return private, public_from_private(private)
+
+
+def test_published_ed25519_signatures_verify_under_the_montgomery_form_of_their_keys():
+    """u = (1 + y) / (1 - y) (RFC 7748, 4.1); the sign of the Edwards key travels in the signature."""
+    for case in cases("ed25519"):
+        edwards, message, signature = raw(case, "public", "message", "signature")
+        y = int.from_bytes(edwards, "little") % 2**255
+        u = (1 + y) * pow(1 - y, -1, FIELD) % FIELD
+        carried = signature[:63] + bytes([signature[63] | edwards[31] & 0x80])
+        verify(u.to_bytes(32, "little"), message, carried)
+        with raises(SignatureInvalid):
+            verify(u.to_bytes(32, "little"), message + b"x", carried)
 
 
 @mark.parametrize("size", [0, 1, 33, 1569])
