@@ -8,7 +8,10 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
-.PHONY: run reset setup setup-mysql build lint format types test peers bench openapi lock clean images compose-test
+TARGET ?= message
+MINUTES ?= 10
+
+.PHONY: run reset setup setup-mysql build lint format types test peers fuzz bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -54,6 +57,9 @@ peers: setup ## round trips with other people's implementations, from npm and De
 		apt-get update -qq && apt-get install -y -qq libsignal-protocol-c-dev; fi
 	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
 	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
+
+fuzz: setup ## fuzz TARGET for MINUTES on an instrumented copy; what it finds joins tests/corpus
+	tests/fuzz/run $(TARGET) $(MINUTES)
 
 bench: setup ## every figure, on the screen and in bench/results
 	@mkdir -p bench/results
