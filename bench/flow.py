@@ -24,6 +24,9 @@ ROOM = 1_000_000
 SETTLE_S = 30.0
 ANYWHERE = ("--listen", "127.0.0.1:0")
 
+UNLIMITED = ("--post-burst", "1000000000", "--lookup-burst", "1000000000")
+"""The figures are the relay's, not its limits'."""
+
 
 class Phase(msgspec.Struct, frozen=True):
     """One stretch of load: which serials, how long, and what each process spent."""
@@ -72,7 +75,7 @@ class System:
 
     def start_relay(self) -> str:
         """Return the URL of a relay that admits everyone."""
-        command = ("corefast.relay", "--data-dir", "relay", *ANYWHERE, "--registration", "open")
+        command = ("corefast.relay", "--data-dir", "relay", *ANYWHERE, "--registration", "open", *UNLIMITED)
         return str(self.start("relay", *command)["url"])
 
     def start_phones(self, relay: str) -> None:

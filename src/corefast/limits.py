@@ -128,6 +128,14 @@ BUNDLE_BURST = 6
 BUNDLE_REFILL_PER_S = 1 / 600
 """Prekey fetches for one (caller, target) pair (Signal's server); operators raise it for a bulk sender."""
 
+POST_BURST = 60
+POST_REFILL_PER_S = 1.0
+"""Posts of one phone (Signal's server); cores are exempt."""
+
+LOOKUP_BURST = 1_000
+LOOKUP_REFILL_PER_S = 0.25
+"""Numbers that one phone may ask for, registered or not (Signal's server)."""
+
 CODE_LIFE_MS = 600_000
 CODE_TRIES = 5
 

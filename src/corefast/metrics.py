@@ -28,6 +28,7 @@ store_commit_units = Histogram("corefast_store_commit_units", "Units of work in 
 # ── relay ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 relay_posts = Counter("corefast_relay_posts_total", "Posts by what became of them.", ["state"])
+relay_posts_limited = Counter("corefast_relay_posts_limited_total", "Posts of phones that came too fast.")
 relay_delivered = Counter("corefast_relay_delivered_total", "Mailbox items acked by their device.")
 relay_direct = Counter("corefast_relay_direct_total", "Items acked before they had to be written.")
 relay_expired = Counter("corefast_relay_expired_total", "Items that outlived their time.")

@@ -9,6 +9,7 @@ import pytest
 from corefast.device import (
     Device,
     IdentityNews,
+    Limited,
     Options,
     Policy,
     Ready,
@@ -381,5 +382,22 @@ def test_a_phone_without_a_relay_keeps_trying_and_says_so_once(tmp_path):
         [offline] = await watched.until(object)
         assert offline.code == "link.lost"
         await device.close()
+
+    run(main)
+
+
+def test_a_phone_that_is_too_fast_waits_says_so_once_and_loses_nothing(tmp_path):
+    async def main():
+        w = await World.start(tmp_path, "--post-burst", "10", "--post-refill", "50")
+        async with w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await bob.until(Ready)
+            sent = [await alice.device.send_text(w.bob, f"{number}") for number in range(40)]
+            texts = await bob.until(TextReceived, 40)
+            assert {text.id for text in texts} == set(sent)
+            await alice.until(StatusChanged, 40, status="delivered")
+            limits = [event for event in alice.events if isinstance(event, Limited)]
+            assert limits and all(0 < event.retry_after_ms <= 1_000 for event in limits)
+            assert [text.text for text in texts] == [f"{number}" for number in range(40)]
+        await w.relay.kill()
 
     run(main)

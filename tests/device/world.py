@@ -16,7 +16,7 @@ import uvloop
 from corefast.device import Device, Event, Options
 
 WAIT_S = 20.0
-RELAY_FLAGS = ("--listen", "127.0.0.1:0", "--registration", "open", "--bundle-burst", "1000")
+RELAY_FLAGS = ("--listen", "127.0.0.1:0", "--registration", "open", "--bundle-burst", "1000", "--post-burst", "100000")
 
 _running: list[asyncio.subprocess.Process] = []
 

@@ -191,6 +191,7 @@ async def relay_at(
 ) -> AsyncIterator[tuple[Relay, str]]:
     """A relay in this process, over a real database and a real port."""
     settings.setdefault("registration", "open")
+    settings.setdefault("post_burst", 1_000_000)
     place = engine.current.settings(folder, "relay")
     relay = await Relay.open(folder, RelayConfig(data_dir=str(folder), **place, **settings), clock)
     try:

@@ -4,6 +4,7 @@ from corefast.device.client import Device
 from corefast.device.event import (
     Event,
     IdentityNews,
+    Limited,
     Offline,
     Ready,
     Safety,
@@ -20,6 +21,7 @@ __all__ = [
     "Device",
     "Event",
     "IdentityNews",
+    "Limited",
     "Offline",
     "Options",
     "Policy",

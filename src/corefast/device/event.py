@@ -16,6 +16,15 @@ class Offline(msgspec.Struct, frozen=True):
     text: str
 
 
+class Limited(msgspec.Struct, frozen=True):
+    """We send faster than the relay allows (`rate.limited`): messages wait, in order, and go on after this time.
+
+    Told once until a message went on again.
+    """
+
+    retry_after_ms: int
+
+
 class TextReceived(msgspec.Struct, frozen=True):
     """A text message; told again with the same `id` after a restart until it was marked as shown."""
 
@@ -75,4 +84,4 @@ class Stopped(msgspec.Struct, frozen=True):
 Stored = TextReceived | Unreadable | IdentityNews
 """Events that the store repeats until they are marked as shown."""
 
-Event = Ready | Offline | Stored | StatusChanged | Stopped
+Event = Ready | Offline | Limited | Stored | StatusChanged | Stopped

@@ -12,6 +12,7 @@ from corefast.device.echo import echo
 from corefast.device.event import (
     Event,
     IdentityNews,
+    Limited,
     Offline,
     Ready,
     Safety,
@@ -22,7 +23,7 @@ from corefast.device.event import (
 )
 from corefast.device.name import decode_id, encode_id
 from corefast.device.stream import MAX_LINE_BYTES, Lines, Output
-from corefast.errors import CorefastError, ParameterInvalid
+from corefast.errors import CorefastError, ParameterInvalid, RateLimited
 
 MAX_RUNNING = 256
 """Commands that are being carried out at a time; further lines wait in the pipe."""
@@ -130,6 +131,7 @@ def fields_of(event: Event) -> dict[str, Any]:
     writers: dict[type, Callable[[Any], dict[str, Any]]] = {
         Ready: lambda e: {"event": "ready", "number": e.number},
         Offline: lambda e: {"event": "error", "code": e.code, "text": e.text},
+        Limited: lambda e: {"event": "limited", "code": RateLimited.code, "retry_after_ms": e.retry_after_ms},
         Stopped: lambda e: {"event": "error", "code": e.code, "text": e.text},
         TextReceived: _text_fields,
         StatusChanged: _status_fields,

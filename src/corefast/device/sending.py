@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import structlog
 
 from corefast.device.directory import FIRST_VERSION, KnownPeer
-from corefast.device.event import StatusChanged
+from corefast.device.event import Limited, StatusChanged
+from corefast.device.pace import Pace
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
 from corefast.device.receiving import put_identity_news
@@ -42,6 +43,9 @@ MAX_WAITING = 20_000
 
 RETRY_MS = 1_000
 """Before a refused post or a busy relay is tried again."""
+
+MAX_WAIT_MS = 60_000
+"""The longest that a relay may tell us to wait before we ask again."""
 
 _FINAL_CODES = ("number.unknown", "number.invalid")
 """Answers of the relay after which a message fails; all others are tried again."""
@@ -82,10 +86,13 @@ class Lane:
 class Sending:
     """Takes accepted messages to the relay."""
 
-    def __init__(self, profile: Profile, relay: Relay, report: Callable[[Sequence[StatusChanged]], None]) -> None:
+    def __init__(
+        self, profile: Profile, relay: Relay, report: Callable[[Sequence[StatusChanged | Limited]], None]
+    ) -> None:
         self._profile = profile
         self._relay = relay
         self._report = report
+        self._pace = Pace(self._post, lambda wait_ms: report([Limited(wait_ms)]))
         self._lanes: dict[str, Lane] = {}
         self._posted: dict[bytes, OutboxRow] = {}
         self._count = 0
@@ -124,13 +131,15 @@ class Sending:
 
     def resend(self) -> None:
         """Post all ciphertexts whose fate is unknown; their ids make a repeat harmless."""
-        self._post(sorted(self._posted.values(), key=lambda row: row.seq))
+        self._pace.send(sorted(self._posted.values(), key=lambda row: row.seq))
 
     async def take_results(self, results: Sequence[PostResult]) -> None:
         """Store what became of posts; what the relay did not take goes on its way again."""
         unit = Unit()
         progress = Progress(self._profile.outbox, unit)
         settled: list[OutboxRow] = []
+        limited: list[OutboxRow] = []
+        wait_ms = 0
         for result in results:
             row = self._posted.get(result.id)
             if row is None:
@@ -138,10 +147,16 @@ class Sending:
             if result.state == PostState.DEVICES_CHANGED:
                 self._encrypt_again(row)
             elif result.state == PostState.REFUSED:
-                asyncio.get_running_loop().call_later(RETRY_MS / 1_000, self._post, [row])
+                if result.retry_after_ms > 0:
+                    limited.append(row)
+                    wait_ms = max(wait_ms, min(result.retry_after_ms, MAX_WAIT_MS))
+                else:
+                    asyncio.get_running_loop().call_later(RETRY_MS / 1_000, self._pace.send, [row])
             else:
                 _note(progress, result)
                 settled.append(row)
+        if limited:
+            self._pace.hold(limited, wait_ms)
         if not settled:
             return
         returned = await self._profile.database.commit(unit)
@@ -163,6 +178,7 @@ class Sending:
     async def close(self) -> None:
         """Stop all lanes; what they hold is in the store."""
         self._is_closed = True
+        self._pace.close()
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
@@ -220,7 +236,7 @@ class Sending:
         for row in encrypted:
             lane.waiting.popleft()
             self._posted[row.id] = row
-        self._post(encrypted)
+        self._pace.send(encrypted)
 
     async def _encrypt(self, number: str, lane: Lane, bundle: Bundle | None) -> list[OutboxRow]:
         """Return the next rows with ciphertexts that are stored together with the sessions that made them."""

@@ -15,6 +15,7 @@ from corefast.device.echo import echo
 from corefast.device.event import (
     Event,
     IdentityNews,
+    Limited,
     Offline,
     Ready,
     StatusChanged,
@@ -145,6 +146,8 @@ class Terminal:
             case Offline():
                 self._was_online = False
                 self._print(Styled(f"offline: {event.text}", style="yellow"))
+            case Limited():
+                self._print(Styled("sending faster than the relay allows; messages wait their turn", style="yellow"))
             case TextReceived():
                 self._show_text(event)
             case StatusChanged():

@@ -23,7 +23,7 @@ from corefast.relay.journal import Journal
 from corefast.relay.linking import Linking
 from corefast.relay.mailbox import SHARD_BITS, Device
 from corefast.relay.prekeys import PreKeys
-from corefast.relay.rate import Buckets
+from corefast.relay.quota import Rates
 from corefast.relay.registry import Registration, Registry
 from corefast.relay.router import Router
 from corefast.relay.service import Service, tell_devices, tell_low
@@ -121,7 +121,7 @@ class Relay:
             admission=self.admission,
             prekeys=self._prekeys,
             attachments=self._attachments,
-            bundle_rate=Buckets(self._config.bundle_burst, self._config.bundle_refill),
+            rates=Rates.of(self._config),
             clock=self._clock,
         )
 

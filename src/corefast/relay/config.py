@@ -7,7 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from corefast.errors import SetupError
-from corefast.limits import BUNDLE_BURST, BUNDLE_REFILL_PER_S
+from corefast.limits import (
+    BUNDLE_BURST,
+    BUNDLE_REFILL_PER_S,
+    LOOKUP_BURST,
+    LOOKUP_REFILL_PER_S,
+    POST_BURST,
+    POST_REFILL_PER_S,
+)
 
 
 class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +29,13 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
     journal: Annotated[str, Meta(description="development: file for one JSON line an envelope")] = ""
     bundle_burst: Annotated[int, Meta(description="prekey fetches at once for one caller and number")] = BUNDLE_BURST
     bundle_refill: Annotated[float, Meta(description="prekey fetches a second after that")] = BUNDLE_REFILL_PER_S
+    post_burst: Annotated[int, Meta(description="posts at once of one phone")] = POST_BURST
+    post_refill: Annotated[float, Meta(description="posts of one phone a second after that")] = POST_REFILL_PER_S
+    lookup_burst: Annotated[int, Meta(description="numbers that one phone may ask for at once")] = LOOKUP_BURST
+    lookup_refill: Annotated[float, Meta(description="numbers a second after that")] = LOOKUP_REFILL_PER_S
+    bulk: Annotated[
+        str, Meta(description="numbers, with commas, whose cores may post and ask without limit (default: all cores)")
+    ] = ""
     max_connections: Annotated[int, Meta(description="connections at a time")] = 20_000
     database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
     database_password: Annotated[str, Meta(description="the database user's password")] = ""

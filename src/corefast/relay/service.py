@@ -13,7 +13,7 @@ from corefast.errors import (
     SlotRefused,
 )
 from corefast.limits import SLOT_LIFE_MS
-from corefast.metrics import relay_bundles, relay_registrations
+from corefast.metrics import relay_bundles, relay_posts_limited, relay_registrations
 from corefast.net.calls import Dispatcher
 from corefast.net.transport import Handler, Peer
 from corefast.relay import presence
@@ -23,6 +23,7 @@ from corefast.relay.client import Client
 from corefast.relay.linking import Linking
 from corefast.relay.mailbox import Account, Device
 from corefast.relay.prekeys import PreKeys
+from corefast.relay.quota import Rates
 from corefast.relay.rate import Buckets
 from corefast.relay.registry import Registration, Registry
 from corefast.relay.router import Router
@@ -43,6 +44,7 @@ from corefast.wire.messages import (
     LinkDevice,
     ListDevices,
     OpenSlot,
+    Post,
     PostBatch,
     PostResult,
     PostResults,
@@ -83,7 +85,7 @@ class Service:
         admission: Admission,
         prekeys: PreKeys,
         attachments: Attachments,
-        bundle_rate: Buckets,
+        rates: Rates,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
@@ -95,7 +97,7 @@ class Service:
         self._admission = admission
         self._prekeys = prekeys
         self._attachments = attachments
-        self._bundle_rate = bundle_rate
+        self._rates = rates
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._upload_rate = Buckets(UPLOAD_BURST, UPLOAD_REFILL_PER_S)
         self._join_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
@@ -183,10 +185,12 @@ class Service:
 
     async def fetch_bundle(self, peer: Peer, message: FetchBundle) -> Bundle:
         device = _device_of(peer)
+        if not self._rates.is_exempt(peer.state):
+            self._limit(self._rates.lookup, device.row)
         account = self._registry.find(message.number)
         if account is None:
             raise NumberUnknown("nobody is registered under this number")
-        self._limit(self._bundle_rate, (device.row, message.number))
+        self._limit(self._rates.bundle, (device.row, message.number))
         bundle = await self._prekeys.take_bundle(account, device)
         for entry in bundle.devices:
             relay_bundles.labels("one_time" if entry.one_time is not None else "last_resort").inc()
@@ -252,7 +256,19 @@ class Service:
             return
         if client.tokened:
             self._attachments.saw(client.outlet.device.row, client.tokened, batch.commit_seq)
-        self._router.post(client.outlet, batch.posts)
+        self._router.post(client.outlet, self._within_rate(client, batch.posts))
+
+    def _within_rate(self, client: Client, posts: list[Post]) -> list[Post]:
+        """Return the posts that the client may make now; the others are refused, with the time to wait."""
+        if client.device is None or self._rates.is_exempt(client):
+            return posts
+        now_ms = self._clock()
+        taken, wait_ms = self._rates.post.take_some(client.device.row, len(posts), now_ms)
+        if wait_ms:
+            relay_posts_limited.inc(len(posts) - taken)
+            refused = [PostResult(post.id, PostState.REFUSED, now_ms, wait_ms) for post in posts[taken:]]
+            client.peer.notify(PostResults(refused))
+        return posts[:taken]
 
     def ack(self, peer: Peer, message: Ack) -> None:
         client: Client = peer.state

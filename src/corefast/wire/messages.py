@@ -291,6 +291,8 @@ class PostResult(msgspec.Struct, frozen=True, array_like=True):
     id: bytes
     state: int
     at_ms: int
+    retry_after_ms: int = 0
+    """With `REFUSED`: the sender was too fast (`rate.limited`) and may go on after this time."""
 
 
 class PostResults(msgspec.Struct, frozen=True, array_like=True, tag=12):
