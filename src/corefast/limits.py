@@ -34,6 +34,8 @@ MAX_SKIPPED_KEYS = 2_000
 
 MAX_RECEIVER_CHAINS = 5
 MAX_ARCHIVED_SESSIONS = 40
+MAX_ARCHIVED_BYTES = 524_288
+"""Of all archived sessions with one device: 40 plain ones are 28,000, and one with all skipped keys is 432,000."""
 
 # ── content ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

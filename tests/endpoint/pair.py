@@ -18,6 +18,10 @@ class End:
         self.upload = self.own.make_upload(os.urandom, NOW_MS).upload
         self.them = Correspondent.new()
         self.given = 0
+        self.record = b""
+        self.parts: dict[tuple[int, int], bytes] = {}
+        self.writes: list[int] = []
+        """Bytes of each row that the last `save` wrote."""
 
     def bundle(self, *, with_one_time: bool = True) -> Bundle:
         """Return the next bundle as the relay would."""
@@ -46,9 +50,36 @@ class End:
     def decrypt(self, message: tuple[int, bytes]) -> bytes:
         return self.open(message).plaintext
 
+    def save(self) -> None:
+        """Store what changed, as a database would."""
+        self.writes = []
+        for part in self.them.take_changes():
+            if part.content is None:
+                gone = [key for key in self.parts if key[0] == part.kind and part.number <= key[1] <= part.last]
+                for key in gone:
+                    del self.parts[key]
+            else:
+                self.parts[part.kind, part.number] = part.content
+            self.writes.append(len(part.content or b""))
+        self.record = self.them.record()
+        self.writes.append(len(self.record))
+
+    def load(self) -> None:
+        """Go on with what is stored."""
+        self.them = Correspondent.restore(self.record, [(*key, self.parts[key]) for key in sorted(self.parts)])
+
     def restart(self) -> None:
-        """Go through the snapshot."""
-        self.them = Correspondent.restore(self.them.snapshot())
+        """Go through the stored form, which names everything."""
+        before = self.state()
+        self.save()
+        self.load()
+        assert self.state() == before
+
+    def state(self) -> list[bytes]:
+        """Return everything there is of the sessions, the current one first."""
+        sessions = self.them._sessions
+        current = b"" if sessions.current is None else sessions.current.snapshot()
+        return [current, *(snapshot for _, snapshot in sessions._archived)]
 
 
 def talking_pair() -> tuple[End, End]:

@@ -63,10 +63,10 @@ def test_a_snapshot_with_skipped_keys_out_of_order_is_refused():
     last = SignalMessage.parse(messages[2])
     read(theirs, messages[2])
     snapshot = theirs.snapshot()
-    # At the end of the ratchet its two seeds, and behind them the chains of SPQR with two salts.
-    pq_start = len(snapshot) - (1 + 36 + 36 + 2 + 2 * 36)
-    for end, reached in ((pq_start, last.counter + 1), (len(snapshot), last.pq_ratchet[2])):
-        assert snapshot[end - 36 : end - 32] == (reached - 2 + (end != pq_start)).to_bytes(4, "big")
+    # At its end two seeds of the last chain, then two salts.
+    salts = len(snapshot) - (2 + 2 * 36)
+    for end, reached in ((salts, last.counter + 1), (len(snapshot), last.pq_ratchet[2])):
+        assert snapshot[end - 36 : end - 32] == (reached - 2 + (end != salts)).to_bytes(4, "big")
         for place, index in ((36, reached - 3), (36, reached), (72, reached - 1), (72, reached + 5)):
             broken = bytearray(snapshot)
             broken[end - place : end - place + 4] = index.to_bytes(4, "big")
@@ -82,6 +82,8 @@ def test_noise_is_no_snapshot(noise):
         Session.restore(b"\1\4" + noise)
     with raises(SnapshotInvalid):
         Session.restore(b"\2\4" + noise)
+    with raises(SnapshotInvalid):
+        Session.restore(b"\3\4" + noise)
 
 
 def test_a_session_shows_and_pickles_no_secret():

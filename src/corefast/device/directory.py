@@ -96,7 +96,7 @@ class Directory:
             self._store.save_peer(unit, peer.number, peer.devices_version, peer.identity, is_accepted=peer.is_accepted)
             peer.is_news = False
         for device in peer.touched:
-            self._store.save_session(unit, peer.number, device, peer.devices[device].snapshot())
+            self._store.save_session(unit, peer.number, device, peer.devices[device])
         peer.touched.clear()
 
     def delete_session(self, unit: Unit, peer: KnownPeer, device: int) -> None:

@@ -5,11 +5,14 @@ prekey message reuses its session, a Whisper message tries the current session a
 that worked becomes the current one. So two sides that started at the same moment meet in one session.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
-from corefast.endpoint.selection import Selection
+from corefast.endpoint.selection import Selection, SessionPart
 from corefast.endpoint.stock import OwnKeys
 from corefast.errors import MessageMalformed, MessageReplayed, PeerError, PreKeyUnknown, SessionMissing
+from corefast.limits import MAX_MESSAGE_GAP
 from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import Random
 from corefast.protocol.message import PreKeySignalMessage
@@ -44,13 +47,24 @@ class Correspondent:
         return cls()
 
     @classmethod
-    def restore(cls, snapshot: bytes) -> "Correspondent":
-        """Return what `snapshot` described; raise `SnapshotInvalid`."""
-        return cls(Selection.restore(snapshot))
+    def restore(cls, record: bytes, parts: Iterable[tuple[int, int, bytes]] = ()) -> "Correspondent":
+        """Return the correspondent of a record and its parts (kind, number, content), which are in order of both.
 
-    def snapshot(self) -> bytes:
-        """Return all state as bytes; secret."""
-        return self._sessions.snapshot()
+        Raises `SnapshotInvalid` for the record; a part that does not fit it is left out.
+        """
+        return cls(Selection.restore(record, parts))
+
+    def record(self) -> bytes:
+        """Return what is stored with every change; secret, and not whole without the parts."""
+        return self._sessions.record()
+
+    def take_changes(self) -> list[SessionPart]:
+        """Return the parts that changed since the last call; store them, in order, in one commit with `record`."""
+        return self._sessions.take_changes()
+
+    def rest(self) -> None:
+        """Take less memory until the next use; what changed must be taken."""
+        self._sessions.rest()
 
     @property
     def has_session(self) -> bool:
@@ -97,8 +111,14 @@ class Correspondent:
             raise
         except PeerError as error:
             refused = error
+        steps_left = MAX_MESSAGE_GAP
         for place, session in sessions.candidates():
             try:
+                # All of them together step no further than one message may skip, whatever its counters say.
+                steps = session.reach(message)
+                if steps > steps_left:
+                    continue
+                steps_left -= steps
                 plaintext = session.decrypt(message, random)
             except MessageReplayed:
                 raise

@@ -1,24 +1,60 @@
-"""Which session with a device: the current one, and the archived ones that late messages may still need."""
+"""Which session with a device: the current one, and the archived ones that late messages may still need.
 
-from collections.abc import Iterator
+All of them are stored as one *record* of the current session, and *parts* that are written only when they change: each
+archived session, and blocks of the current one's skipped keys.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from typing import NamedTuple
 
 from corefast.errors import SnapshotInvalid
-from corefast.limits import MAX_ARCHIVED_SESSIONS
+from corefast.limits import MAX_ARCHIVED_BYTES, MAX_ARCHIVED_SESSIONS
 from corefast.protocol.session import Session
 
-_VERSION = b"\x01"
+_WHOLE, _RECORD = 1, 2
 _LENGTH_BYTES = 3
+_LAST_NUMBER = 2**63 - 1
+
+
+class PartKind(IntEnum):
+    """What a part is; the numbers are stored."""
+
+    ARCHIVED = 1
+    SKIPPED = 2
+
+
+class SessionPart(NamedTuple):
+    """A part as it is to be stored, or all parts of a kind from `number` to `last` that are to be deleted."""
+
+    kind: PartKind
+    number: int
+    last: int
+    content: bytes | None
 
 
 class Selection:
-    """The sessions with one device of a peer. Archived ones rest as snapshots, newest first, until they are tried."""
+    """The sessions with one device of a peer. Archived ones rest as snapshots, newest first, until they are tried.
 
-    __slots__ = ("current", "_archived", "_tail")
+    An archived session never changes: it is written when it is archived and deleted when it is promoted.
+    """
 
-    def __init__(self, current: Session | None = None, archived: list[bytes] | None = None) -> None:
-        self.current = current
-        self._archived = archived or []
-        self._tail = b"".join(map(_with_length, self._archived))
+    __slots__ = ("_current", "_resting", "_archived", "_changes")
+
+    def __init__(self) -> None:
+        self._current: Session | None = None
+        self._resting = b""
+        self._archived: list[tuple[int, bytes]] = []
+        # Whatever is stored under this name is not ours.
+        self._changes = [_all_of(kind) for kind in PartKind]
+
+    @property
+    def current(self) -> Session | None:
+        if self._resting:
+            self._current = Session.restore(self._resting)
+            self._current.take_changes()
+            self._resting = b""
+        return self._current
 
     @property
     def archived_count(self) -> int:
@@ -26,47 +62,104 @@ class Selection:
 
     def candidates(self) -> Iterator[tuple[int, Session]]:
         """Yield the archived sessions with their places, newest first."""
-        for place, snapshot in enumerate(self._archived):
-            yield place, Session.restore(snapshot)
+        for place, (_, snapshot) in enumerate(self._archived):
+            try:
+                session = Session.restore(snapshot)
+            except SnapshotInvalid:
+                continue
+            yield place, session
 
     def promote(self, place: int, session: Session) -> None:
         """Make *session*, which was archived at *place*, the current one and archive the one that was."""
-        del self._archived[place]
+        self._forget(place)
         self.replace(session)
 
     def replace(self, session: Session) -> None:
-        """Make *session* the current one and archive the one that was; the oldest beyond the limit are forgotten."""
+        """Make *session* the current one and archive the one that was; the oldest beyond the limits are forgotten."""
         if self.current is not None:
-            self._archived.insert(0, self.current.snapshot())
-            del self._archived[MAX_ARCHIVED_SESSIONS:]
-        self.current = session
-        self._tail = b"".join(map(_with_length, self._archived))
+            self._archive(self.current.snapshot())
+        self._current = session
 
     def clear(self) -> None:
         """Forget all sessions."""
-        self.current = None
+        self._current, self._resting = None, b""
         self._archived = []
-        self._tail = b""
+        self._changes = [_all_of(kind) for kind in PartKind]
 
-    def snapshot(self) -> bytes:
-        """Return all sessions as bytes; secret."""
-        current = b"" if self.current is None else self.current.snapshot()
-        return _VERSION + len(current).to_bytes(_LENGTH_BYTES, "big") + current + self._tail
+    def rest(self) -> None:
+        """Keep the current session as bytes until it is used again: half the memory. All changes must be taken."""
+        if self._current is not None and not self._changes and not self._current.has_changes:
+            self._resting = self._current.snapshot()
+            self._current = None
+
+    def record(self) -> bytes:
+        """Return what is always stored of the sessions; secret."""
+        current = self.current
+        return bytes([_RECORD]) if current is None else bytes([_RECORD]) + current.record()
+
+    def take_changes(self) -> list[SessionPart]:
+        """Return what changed in the parts since the last call, to be stored in order and together with `record`."""
+        current = self.current
+        if not self._changes and (current is None or not current.has_changes):
+            return []
+        changes, self._changes = self._changes, []
+        if current is not None:
+            changes += (SessionPart(PartKind.SKIPPED, *change) for change in current.take_changes())
+        return changes
 
     @classmethod
-    def restore(cls, snapshot: bytes) -> "Selection":
-        """Return what `snapshot` described; raise `SnapshotInvalid`."""
-        if snapshot[:1] != _VERSION:
+    def restore(cls, record: bytes, parts: Iterable[tuple[int, int, bytes]] = ()) -> "Selection":
+        """Return the sessions of a record and its parts (kind, number, content), which are in order of both.
+
+        Raises `SnapshotInvalid` for the record; parts that do not fit it are left out. A record of the first form
+        holds everything, and all parts of it are changes.
+        """
+        sessions = cls()
+        if record[:1] == bytes([_WHOLE]):
+            sessions._take_whole(record)
+            return sessions
+        if record[:1] != bytes([_RECORD]):
             raise SnapshotInvalid("a session record has an unknown version")
-        records = list(_split(snapshot, 1))
-        if not records or len(records) > 1 + MAX_ARCHIVED_SESSIONS:
+        sessions._changes = []
+        if len(record) > 1:
+            sessions._current = Session.restore(record[1:])
+        for kind, number, content in parts:
+            sessions._take_part(kind, number, content)
+        return sessions
+
+    def _take_whole(self, record: bytes) -> None:
+        snapshots = list(_split(record, 1))
+        if not snapshots or len(snapshots) > 1 + MAX_ARCHIVED_SESSIONS:
             raise SnapshotInvalid("a session record is damaged")
-        current = Session.restore(records[0]) if records[0] else None
-        return cls(current, records[1:])
+        for snapshot in reversed(snapshots[1:]):
+            self._archive(snapshot)
+        self._current = Session.restore(snapshots[0]) if snapshots[0] else None
+
+    def _take_part(self, kind: int, number: int, content: bytes) -> None:
+        if kind == PartKind.ARCHIVED:
+            self._archived.insert(0, (number, content))
+        elif kind == PartKind.SKIPPED and self._current is not None:
+            try:
+                self._current.load_block(content)
+            except SnapshotInvalid:
+                self._changes.append(SessionPart(PartKind.SKIPPED, number, number, None))
+
+    def _archive(self, snapshot: bytes) -> None:
+        number = self._archived[0][0] + 1 if self._archived else 1
+        self._archived.insert(0, (number, snapshot))
+        self._changes += (_all_of(PartKind.SKIPPED), SessionPart(PartKind.ARCHIVED, number, number, snapshot))
+        size = sum(len(each) for _, each in self._archived)
+        while len(self._archived) > MAX_ARCHIVED_SESSIONS or size > MAX_ARCHIVED_BYTES:
+            size -= len(self._archived[-1][1])
+            self._forget(-1)
+
+    def _forget(self, place: int) -> None:
+        number, _ = self._archived.pop(place)
+        self._changes.append(SessionPart(PartKind.ARCHIVED, number, number, None))
 
 
-def _with_length(record: bytes) -> bytes:
-    return len(record).to_bytes(_LENGTH_BYTES, "big") + record
+def _all_of(kind: PartKind) -> SessionPart:
+    return SessionPart(kind, 0, _LAST_NUMBER, None)
 
 
 def _split(records: bytes, at: int) -> Iterator[bytes]:

@@ -25,7 +25,10 @@ cdef class ReceiverChain:
     cdef uint8_t their_ratchet[32]
     cdef uint8_t key[32]
     cdef uint32_t index
-    cdef SkippedKeys skipped
+    cdef SkippedKeys skipped    # None where no message was ever passed over
+
+    cdef const SkippedKey *skipped_key(self, uint32_t index) noexcept
+    cdef int pass_over(self, const SkippedKey *passed, size_t count) except -1
 
 
 cdef class Ratchet:
@@ -38,12 +41,14 @@ cdef class Ratchet:
     cdef uint8_t sending_key[32]
     cdef uint32_t sending_index
     cdef list receivers         # of ReceiverChain, newest last
+    cdef list dropped           # ratchet keys of chains whose stored seeds are to be deleted; None where there are none
 
     cdef int prepare_sending(self, random) except -1
     cdef int next_sending(self, SendStep *step) except -1
     cdef void commit_sending(self, const SendStep *step) noexcept
     cdef ReceiverChain find(self, const uint8_t *their_ratchet, uint32_t index, ReceiveStep *step)
     cdef int commit(self, ReceiverChain chain, const ReceiveStep *step) except -1
+    cdef int _drop_oldest(self) except -1
     cdef ReceiverChain _receiver(self, const uint8_t *their_ratchet)
     cdef ReceiverChain _turn(self, const uint8_t *their_ratchet, ReceiveStep *step)
     cdef void _forget_sending(self) noexcept

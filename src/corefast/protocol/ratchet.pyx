@@ -5,14 +5,14 @@ the next send (Double Ratchet, 2.3 allows both): a chain of answers costs its re
 """
 
 from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from corefast.native.curve cimport derive_public, derive_shared
 from corefast.native.kdf cimport hkdf
-from corefast.native.memory cimport bytes_at, bytes_size, explicit_bzero
+from corefast.native.memory cimport bytes_at, bytes_from, bytes_size, explicit_bzero
 from corefast.protocol.chain cimport KEY_SIZE, chain_step
-from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of
+from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
 from corefast import limits
 from corefast.errors import (
@@ -65,21 +65,19 @@ cdef int walk(ReceiveStep *step, uint32_t reached) except -1:
             kept = &step.passed[index - first_kept] if index >= first_kept else step.passed
             chain_step(step.next_key, kept.seed, step.next_key)
             kept.index = index
+            kept.is_taken = False
     chain_step(step.next_key, step.seed, step.next_key)
     return 0
 
 
 cdef void wipe_receive(ReceiveStep *step) noexcept:
-    if step.passed is not NULL:
-        explicit_bzero(step.passed, step.passed_count * sizeof(SkippedKey))
-        free(step.passed)
+    wipe_keys(step.passed, step.passed_count)
     explicit_bzero(step, sizeof(ReceiveStep))
 
 
 cdef ReceiverChain new_receiver(const uint8_t *their_ratchet):
     cdef ReceiverChain chain = ReceiverChain.__new__(ReceiverChain)
     memcpy(chain.their_ratchet, their_ratchet, KEY_SIZE)
-    chain.skipped = SkippedKeys.__new__(SkippedKeys)
     return chain
 
 
@@ -88,6 +86,17 @@ cdef class ReceiverChain:
 
     def __dealloc__(self):
         explicit_bzero(self.key, sizeof(self.key))
+
+    cdef const SkippedKey *skipped_key(self, uint32_t index) noexcept:
+        if self.skipped is None:
+            return NULL
+        return self.skipped.find(index)
+
+    cdef int pass_over(self, const SkippedKey *passed, size_t count) except -1:
+        """Keep the seeds of messages that were passed over."""
+        if self.skipped is None:
+            self.skipped = SkippedKeys.__new__(SkippedKeys)
+        return self.skipped.extend(passed, count)
 
 
 cdef class Ratchet:
@@ -143,7 +152,7 @@ cdef class Ratchet:
         if chain is None:
             chain = self._turn(their_ratchet, step)
         elif index < chain.index:
-            skipped = chain.skipped.find(index)
+            skipped = chain.skipped_key(index)
             if skipped is NULL:
                 raise MessageReplayed(index)
             memcpy(step.seed, skipped.seed, KEY_SIZE)
@@ -159,17 +168,28 @@ cdef class Ratchet:
         if step.is_skipped:
             chain.skipped.remove(step.index)
             return 0
-        chain.skipped.extend(step.passed, step.passed_count)
+        if step.passed_count:
+            chain.pass_over(step.passed, step.passed_count)
         if step.is_turn:
             self.receivers.append(chain)
             if len(self.receivers) > MAX_CHAINS:
-                del self.receivers[0]
+                self._drop_oldest()
             memcpy(self.root, step.root, KEY_SIZE)
             # As libsignal writes it: the last index, not the count.
             self.previous_counter = self.sending_index - 1 if self.sending_index else 0
             self._forget_sending()
         memcpy(chain.key, step.next_key, KEY_SIZE)
         chain.index = step.index + 1
+        return 0
+
+    cdef int _drop_oldest(self) except -1:
+        """Forget the oldest chain, and remember its name if rows may hold seeds of it."""
+        cdef ReceiverChain oldest = <ReceiverChain> self.receivers[0]
+        if oldest.skipped is not None:
+            if self.dropped is None:
+                self.dropped = []
+            self.dropped.append(bytes_from(oldest.their_ratchet, KEY_SIZE))
+        del self.receivers[0]
         return 0
 
     cdef ReceiverChain _receiver(self, const uint8_t *their_ratchet):

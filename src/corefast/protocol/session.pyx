@@ -4,11 +4,12 @@ An error leaves a session as it was. It knows nothing of the other sessions with
 identity, and of where its snapshot is kept.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from corefast.native.bytes cimport load_u16, store_u16
 from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero
+from corefast.protocol.block cimport PQ_BLOCK, SEED_BLOCK, load_block, take_blocks, take_dropped
 from corefast.protocol.chain cimport KEY_SIZE, MessageKeys, derive_message_keys
 from corefast.protocol.message cimport (
     IDENTITIES_SIZE,
@@ -32,9 +33,12 @@ from corefast.protocol.snapshot cimport (
     SnapshotReader,
     pq_size,
     put,
+    put_all_skipped,
     put_pq,
     put_ratchet,
     ratchet_size,
+    skipped_size,
+    take_all_skipped,
     take_pq,
     take_ratchet,
 )
@@ -65,8 +69,9 @@ from corefast.protocol.pin import Pin
 
 cdef enum:
     PUBLIC_SIZE = 33
-    SNAPSHOT_FORMAT = 2
+    SNAPSHOT_FORMAT = 3
     FORMAT_WITHOUT_PQ = 1
+    FORMAT_WITHOUT_BLOCKS = 2
     SNAPSHOT_HEAD = 2 + IDENTITIES_SIZE + PUBLIC_SIZE + 2 + 2
     MAX_BEFORE = 96
     MAX_AFTER = 2_048
@@ -181,12 +186,33 @@ cdef class Session:
         self._before = self._after = None
         return plaintext
 
+    def reach(self, bytes message not None):
+        """Return how many messages this session would step over to try *message*; raise what `decrypt` does."""
+        cdef SignalView view
+        cdef ReceiverChain chain
+        cdef int64_t steps = 0
+        parse_signal(message, &view)
+        chain = self._ratchet._receiver(view.ratchet_key)
+        if chain is not None:
+            steps = max(<int64_t> view.counter - chain.index, 0)
+        elif self._ratchet.is_sending:
+            steps = view.counter
+        return steps if self._pq is None else max(steps, self._pq.reach(view.pq, view.pq_size))
+
     def snapshot(self):
         """Return the whole session as bytes, private keys in clear: seal them."""
+        return self._write(True)
+
+    def record(self):
+        """Return the session without its skipped keys, whose blocks `take_changes` tells; secret."""
+        return self._write(False)
+
+    cdef bytes _write(self, bint has_skipped):
         cdef size_t before_size = 0 if self._before is None else bytes_size(self._before)
         cdef size_t after_size = 0 if self._after is None else bytes_size(self._after)
         cdef bytes room = bytes_room(
-            SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet) + pq_size(self._pq))
+            SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet) + pq_size(self._pq) + 1
+            + (skipped_size(self._ratchet, self._pq) if has_skipped else 0))
         cdef uint8_t *at = bytes_fill(room)
         at[0] = SNAPSHOT_FORMAT
         at[1] = <uint8_t> self.version
@@ -198,12 +224,52 @@ cdef class Session:
         if before_size:
             at = put(at, bytes_at(self._before), before_size)
             at = put(at, bytes_at(self._after), after_size)
-        put_pq(put_ratchet(at, self._ratchet), self._pq)
+        at = put_pq(put_ratchet(at, self._ratchet), self._pq)
+        at[0] = has_skipped
+        if has_skipped:
+            put_all_skipped(at + 1, self._ratchet, self._pq)
         return room
+
+    @property
+    def has_changes(self):
+        """Whether `take_changes` has something to tell."""
+        if self._ratchet.dropped is not None:
+            return True
+        if self._pq is not None and self._pq.skipped is not None and self._pq.skipped.changed is not None:
+            return True
+        for chain in self._ratchet.receivers:
+            if (<ReceiverChain> chain).skipped is not None and (<ReceiverChain> chain).skipped.changed is not None:
+                return True
+        return False
+
+    def take_changes(self):
+        """Return what changed in the blocks of skipped keys since the last call, to be stored with `record`.
+
+        A list of (first number, last number, block): numbers below 2**63, the secret block for the first of them, or
+        None for blocks to delete.
+        """
+        cdef list changes = take_dropped(self._ratchet)
+        cdef ReceiverChain chain
+        for each in self._ratchet.receivers:
+            chain = <ReceiverChain> each
+            take_blocks(changes, chain.skipped, SEED_BLOCK, chain.their_ratchet)
+        if self._pq is not None:
+            take_blocks(changes, self._pq.skipped, PQ_BLOCK, self._base_key + 1)
+        return changes
+
+    def load_block(self, bytes block not None):
+        """Take a stored block into a session made by `restore` of its `record`; blocks come in order of their numbers.
+
+        Raises SnapshotInvalid, also for a block of another session or chain; nothing is changed then.
+        """
+        load_block(block, self._ratchet, self._pq, self._base_key + 1)
 
     @staticmethod
     def restore(bytes snapshot not None):
-        """Return the session of a snapshot; raise SnapshotInvalid."""
+        """Return the session of a snapshot or a record; raise SnapshotInvalid.
+
+        The skipped keys of a snapshot count as changed: they have no blocks yet.
+        """
         cdef SnapshotReader reader = SnapshotReader(snapshot)
         cdef const uint8_t *identities
         cdef const uint8_t *base_key
@@ -218,8 +284,10 @@ cdef class Session:
         session = new_session(version, identities, identities + PUBLIC_SIZE, base_key)
         sizes = reader.take(4)
         session._take_wrapping(reader, load_u16(sizes), load_u16(sizes + 2))
-        session._ratchet = take_ratchet(reader)
-        session._pq = None if format == FORMAT_WITHOUT_PQ else take_pq(reader)
+        session._ratchet = take_ratchet(reader, format <= FORMAT_WITHOUT_BLOCKS)
+        session._pq = None if format == FORMAT_WITHOUT_PQ else take_pq(reader, format <= FORMAT_WITHOUT_BLOCKS)
+        if format > FORMAT_WITHOUT_BLOCKS and reader.take_byte(1):
+            take_all_skipped(reader, session._ratchet, session._pq)
         reader.finish()
         return session
 

@@ -20,7 +20,10 @@ cdef class SnapshotReader:
 cdef uint8_t *put(uint8_t *dst, const void *src, size_t size) noexcept
 cdef size_t ratchet_size(Ratchet ratchet) noexcept
 cdef uint8_t *put_ratchet(uint8_t *dst, Ratchet ratchet) noexcept
-cdef Ratchet take_ratchet(SnapshotReader reader)
+cdef Ratchet take_ratchet(SnapshotReader reader, bint has_skipped)
 cdef size_t pq_size(PqChains chains) noexcept
 cdef uint8_t *put_pq(uint8_t *dst, PqChains chains) noexcept
-cdef PqChains take_pq(SnapshotReader reader)
+cdef PqChains take_pq(SnapshotReader reader, bint has_skipped)
+cdef size_t skipped_size(Ratchet ratchet, PqChains chains) noexcept
+cdef uint8_t *put_all_skipped(uint8_t *dst, Ratchet ratchet, PqChains chains) noexcept
+cdef int take_all_skipped(SnapshotReader reader, Ratchet ratchet, PqChains chains) except -1

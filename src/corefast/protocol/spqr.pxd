@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys
 
@@ -30,8 +30,11 @@ cdef class PqChains:
     cdef uint32_t sending_index
     cdef uint8_t receiving_key[32]
     cdef uint32_t receiving_index
-    cdef SkippedKeys skipped
+    cdef SkippedKeys skipped    # None where no message was ever passed over
 
+    cdef int64_t reach(self, const uint8_t *field, size_t size) except -1
+    cdef const SkippedKey *skipped_key(self, uint32_t index) noexcept
+    cdef int pass_over(self, const SkippedKey *passed, size_t count) except -1
     cdef int next_sending(self, PqSendStep *step) except -1
     cdef size_t put_field(self, uint8_t *dst) noexcept
     cdef void commit_sending(self, const PqSendStep *step) noexcept

@@ -5,15 +5,15 @@ every message, and the field `pq_ratchet` names its place. Nothing here offers a
 keeps the post-quantum secrecy of its start, and does not heal from a theft against an attacker with a quantum computer.
 """
 
-from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
 from corefast.native.bytes cimport store_u32
 from corefast.native.kdf cimport hkdf
 from corefast.native.memory cimport bytes_at, explicit_bzero
 from corefast.protocol.protobuf cimport Cursor, put_varint, take_varint
-from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of
+from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
 from corefast import limits
 from corefast.errors import MessageGapTooLarge, MessageMalformed, MessageReplayed, MessageVersionUnsupported
@@ -106,26 +106,39 @@ cdef int walk_pq(PqReceiveStep *step, uint32_t reached) except -1:
             kept = &step.passed[index - first_kept] if index >= first_kept else step.passed
             step_pq(step.next_key, index, kept.seed, step.next_key)
             kept.index = index
+            kept.is_taken = False
     step_pq(step.next_key, step.index, step.salt, step.next_key)
     return 0
 
 
 cdef void wipe_pq_receive(PqReceiveStep *step) noexcept:
-    if step.passed is not NULL:
-        explicit_bzero(step.passed, step.passed_count * sizeof(SkippedKey))
-        free(step.passed)
+    wipe_keys(step.passed, step.passed_count)
     explicit_bzero(step, sizeof(PqReceiveStep))
 
 
 cdef class PqChains:
     """Both chains of the first epoch; an index is that of the last message, the first message has 1."""
 
-    def __cinit__(self):
-        self.skipped = SkippedKeys.__new__(SkippedKeys)
-
     def __dealloc__(self):
         explicit_bzero(self.sending_key, SALT_SIZE)
         explicit_bzero(self.receiving_key, SALT_SIZE)
+
+    cdef int64_t reach(self, const uint8_t *field, size_t size) except -1:
+        """Return how many messages `find` would step over for a field."""
+        if not has_chains(field, size) or field[0] > VERSION:
+            return 0
+        return max(<int64_t> parse_field(field, size) - self.receiving_index - 1, 0)
+
+    cdef const SkippedKey *skipped_key(self, uint32_t index) noexcept:
+        if self.skipped is None:
+            return NULL
+        return self.skipped.find(index)
+
+    cdef int pass_over(self, const SkippedKey *passed, size_t count) except -1:
+        """Keep the salts of messages that were passed over."""
+        if self.skipped is None:
+            self.skipped = SkippedKeys.__new__(SkippedKeys)
+        return self.skipped.extend(passed, count)
 
     cdef int next_sending(self, PqSendStep *step) except -1:
         """Find the salt of our next message; the chain moves at `commit_sending`."""
@@ -164,7 +177,7 @@ cdef class PqChains:
             return 0        # libsignal 0.74 to 0.91 does not key what it writes before it has read us
         step.is_keyed = True
         if step.index <= self.receiving_index:
-            skipped = self.skipped.find(step.index)
+            skipped = self.skipped_key(step.index)
             if skipped is NULL:
                 raise MessageReplayed(step.index)
             memcpy(step.salt, skipped.seed, SALT_SIZE)
@@ -177,11 +190,12 @@ cdef class PqChains:
         """Move to where *step* leads."""
         if not step.is_keyed:
             return
-        if step.is_skipped:
-            self.skipped.remove(step.index)
-            return
         try:
-            self.skipped.extend(step.passed, step.passed_count)
+            if step.is_skipped:
+                self.skipped.remove(step.index)
+                return
+            if step.passed_count:
+                self.pass_over(step.passed, step.passed_count)
         except MemoryError:
             pass            # late messages are lost, not the one at hand
         memcpy(self.receiving_key, step.next_key, SALT_SIZE)

@@ -8,11 +8,12 @@ import msgspec
 from corefast.address import CHANNEL_SIGNAL
 from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.cipher import Correspondent
+from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
 from corefast.logs import get_logger
 from corefast.protocol.pin import Pin
-from corefast.store.database import Database, Statement, Unit
+from corefast.store.database import Database, Rows, Statement, Unit
 
 log = get_logger()
 
@@ -68,11 +69,16 @@ class PeerStore:
         " WHERE account = ? AND channel = ? AND number = ?"
     )
     _SESSIONS = Statement("SELECT id, registration_id, sealed FROM session WHERE id BETWEEN ? AND ?")
+    _PARTS = Statement(
+        "SELECT session, kind, number, sealed FROM session_part WHERE session BETWEEN ? AND ?"
+        " ORDER BY session, kind, number"
+    )
 
     async def load(self, number: str) -> PeerRow | None:
         """Return the peer with all sessions.
 
-        A damaged session or identity is left out, and `devices_version` 0 then asks for a bundle and new ones.
+        A damaged session or identity is left out, and `devices_version` 0 then asks for a bundle and new ones. A
+        damaged part costs the late messages that needed it.
         """
         rows = await self._database.fetch(self._LOAD, ACCOUNT, CHANNEL_SIGNAL, number)
         if not rows:
@@ -85,15 +91,29 @@ class PeerStore:
             log.error("a stored identity is damaged", code=error.code)
             row.identity = b""  # nobody knows which it was: the next one counts as a change
             row.devices_version = 0
-        for key, registration_id, snapshot in await self._database.fetch(self._SESSIONS, peer << 8, peer << 8 | 255):
+        keys = peer << 8, peer << 8 | 255
+        parts = self._open_parts(await self._database.fetch(self._PARTS, *keys))
+        for key, registration_id, sealed in await self._database.fetch(self._SESSIONS, *keys):
             device = key & 255
             try:
-                row.devices[device] = Correspondent.restore(self._vault.open("session", _key(key), snapshot))
+                record = self._vault.open("session", _key(key), sealed)
+                row.devices[device] = Correspondent.restore(record, parts.get(key, ()))
             except (SealBroken, SnapshotInvalid) as error:
                 log.error("a stored session is damaged and is replaced", code=error.code)
                 row.devices_version = 0
             row.registration_ids[device] = registration_id
         return row
+
+    def _open_parts(self, rows: Rows) -> dict[int, list[tuple[int, int, bytes]]]:
+        parts: dict[int, list[tuple[int, int, bytes]]] = {}
+        for key, kind, number, sealed in rows:
+            try:
+                content = self._vault.open("session_part", _part_key(key, kind, number), sealed)
+            except SealBroken as error:
+                log.error("a part of a stored session is damaged and is left out", code=error.code)
+                continue
+            parts.setdefault(key, []).append((kind, number, content))
+        return parts
 
     def _open_identity(self, peer: int, sealed: bytes) -> bytes | None:
         return self._vault.open("peer", _key(peer), sealed) if sealed else None
@@ -151,19 +171,41 @@ class PeerStore:
     ) -> None:
         for device, correspondent in devices.items():
             key = peer << 8 | device
-            sealed = self._vault.seal("session", key.to_bytes(8, "big"), correspondent.snapshot())
+            for part in correspondent.take_changes():
+                self._put_part(unit, key, part)
+            sealed = self._vault.seal("session", key.to_bytes(8, "big"), correspondent.record())
             unit.add(self._PUT_SESSION, key, ACCOUNT, registration_ids.get(device, 0), sealed)
 
+    _PUT_PART = Statement(
+        "INSERT INTO session_part (session, kind, number, account, sealed) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (session, kind, number) DO UPDATE SET sealed = excluded.sealed",
+        "INSERT INTO session_part (session, kind, number, account, sealed) VALUES (?, ?, ?, ?, ?)"
+        " ON DUPLICATE KEY UPDATE sealed = VALUES(sealed)",
+    )
+    _DELETE_PARTS = Statement("DELETE FROM session_part WHERE session = ? AND kind = ? AND number BETWEEN ? AND ?")
+
+    def _put_part(self, unit: Unit, key: int, part: SessionPart) -> None:
+        kind = int(part.kind)
+        if part.content is None:
+            unit.add(self._DELETE_PARTS, key, kind, part.number, part.last)
+        else:
+            sealed = self._vault.seal("session_part", _part_key(key, kind, part.number), part.content)
+            unit.add(self._PUT_PART, key, kind, part.number, ACCOUNT, sealed)
+
     _DELETE_SESSION = Statement("DELETE FROM session WHERE id = ?")
+    _DELETE_SESSION_PARTS = Statement("DELETE FROM session_part WHERE session = ?")
 
     def delete_session(self, unit: Unit, peer: int, device: int) -> None:
         unit.add(self._DELETE_SESSION, peer << 8 | device)
+        unit.add(self._DELETE_SESSION_PARTS, peer << 8 | device)
 
     _DELETE_ALL = Statement("DELETE FROM session WHERE account = ?")
+    _DELETE_ALL_PARTS = Statement("DELETE FROM session_part WHERE account = ?")
 
     def drop_sessions(self, unit: Unit) -> None:
         """Drop every session with everybody."""
         unit.add(self._DELETE_ALL, ACCOUNT)
+        unit.add(self._DELETE_ALL_PARTS, ACCOUNT)
 
     _LAST = Statement("SELECT max(id) FROM peer WHERE account = ?")
 
@@ -188,3 +230,7 @@ def _columns(standing: Standing) -> tuple[int, int, int, int, int]:
 
 def _key(row: int) -> bytes:
     return row.to_bytes(8, "big")
+
+
+def _part_key(session: int, kind: int, number: int) -> bytes:
+    return session.to_bytes(8, "big") + bytes([kind]) + number.to_bytes(8, "big")

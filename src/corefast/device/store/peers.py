@@ -5,6 +5,7 @@ from typing import NamedTuple
 import structlog
 
 from corefast.endpoint.cipher import Correspondent
+from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
 from corefast.store.database import Database, Statement, Unit
@@ -13,6 +14,9 @@ log = structlog.get_logger()
 
 _LOAD_PEER = Statement("SELECT devices_version, identity, is_accepted FROM peer WHERE number = ?")
 _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
+_LOAD_PARTS = Statement(
+    "SELECT device, kind, number, content FROM session_part WHERE peer = ? ORDER BY device, kind, number"
+)
 _SAVE_PEER = Statement(
     "INSERT INTO peer (number, devices_version, identity, is_accepted) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity,"
@@ -23,6 +27,14 @@ _SAVE_SESSION = Statement(
     " ON CONFLICT (number, device) DO UPDATE SET snapshot = excluded.snapshot"
 )
 _DELETE_SESSION = Statement("DELETE FROM session WHERE number = ? AND device = ?")
+_SAVE_PART = Statement(
+    "INSERT INTO session_part (peer, device, kind, number, content) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (peer, device, kind, number) DO UPDATE SET content = excluded.content"
+)
+_DELETE_PARTS = Statement(
+    "DELETE FROM session_part WHERE peer = ? AND device = ? AND kind = ? AND number BETWEEN ? AND ?"
+)
+_DELETE_ALL_PARTS = Statement("DELETE FROM session_part WHERE peer = ? AND device = ?")
 
 
 class PeerRow(NamedTuple):
@@ -35,7 +47,7 @@ class PeerRow(NamedTuple):
 
 
 class PeerStore:
-    """Keeps peers and session snapshots."""
+    """Keeps peers and sessions."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -57,26 +69,55 @@ class PeerStore:
             log.error("identity.damaged", code=error.code)
             devices_version = 0
         devices = {}
+        parts = await self._load_parts(number)
         for device, snapshot in await self._database.fetch(_LOAD_SESSIONS, number):
             try:
-                opened = self._vault.open("session", _session_row(number, device), snapshot)
-                devices[device] = Correspondent.restore(opened)
+                record = self._vault.open("session", _session_row(number, device), snapshot)
+                devices[device] = Correspondent.restore(record, parts.get(device, ()))
             except (SealBroken, SnapshotInvalid) as error:
                 log.error("session.damaged", code=error.code)
                 devices_version = 0
         return PeerRow(devices_version, identity, bool(is_accepted), devices)
 
+    async def _load_parts(self, number: str) -> dict[int, list[tuple[int, int, bytes]]]:
+        """Return the parts of the sessions by device; damaged ones are left out, and cost the late messages."""
+        parts: dict[int, list[tuple[int, int, bytes]]] = {}
+        for device, kind, part, sealed in await self._database.fetch(_LOAD_PARTS, number):
+            try:
+                content = self._vault.open("session_part", _part_row(number, device, kind, part), sealed)
+            except SealBroken as error:
+                log.error("session.part_damaged", code=error.code)
+                continue
+            parts.setdefault(device, []).append((kind, part, content))
+        return parts
+
     def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes, *, is_accepted: bool) -> None:
         sealed = self._vault.seal("peer", number.encode(), identity)
         unit.add(_SAVE_PEER, number, devices_version, sealed, int(is_accepted), rows=1)
 
-    def save_session(self, unit: Unit, number: str, device: int, snapshot: bytes) -> None:
-        sealed = self._vault.seal("session", _session_row(number, device), snapshot)
+    def save_session(self, unit: Unit, number: str, device: int, correspondent: Correspondent) -> None:
+        """Add the sessions with a device, and of their parts what changed."""
+        for part in correspondent.take_changes():
+            self._save_part(unit, number, device, part)
+        sealed = self._vault.seal("session", _session_row(number, device), correspondent.record())
         unit.add(_SAVE_SESSION, number, device, sealed, rows=1)
+
+    def _save_part(self, unit: Unit, number: str, device: int, part: SessionPart) -> None:
+        kind = int(part.kind)
+        if part.content is None:
+            unit.add(_DELETE_PARTS, number, device, kind, part.number, part.last)
+        else:
+            sealed = self._vault.seal("session_part", _part_row(number, device, kind, part.number), part.content)
+            unit.add(_SAVE_PART, number, device, kind, part.number, sealed, rows=1)
 
     def delete_session(self, unit: Unit, number: str, device: int) -> None:
         unit.add(_DELETE_SESSION, number, device)
+        unit.add(_DELETE_ALL_PARTS, number, device)
 
 
 def _session_row(number: str, device: int) -> bytes:
     return f"{number}.{device}".encode()
+
+
+def _part_row(number: str, device: int, kind: int, part: int) -> bytes:
+    return f"{number}.{device}.{kind}.{part}".encode()
