@@ -212,7 +212,7 @@ class Preparer:
         put_peer(context, unit, lane)
 
     def _is_unmeant(self, lane: Lane) -> bool:
-        return is_barred(self._context, lane) or lane.waiting[0] <= lane.standing.after
+        return is_barred(self._context, lane) or any(row <= lane.standing.after for row in lane.waiting[:1])
 
     async def _fail_unmeant(self, lane: Lane) -> None:
         """Fail what may not be written to the identity that the peer has now."""
@@ -231,9 +231,10 @@ class Preparer:
             self._forget_waiting(lane, chunk)
 
     def _forget_waiting(self, lane: Lane, rows: list[int]) -> None:
-        gone = set(rows)
+        """Let go of rows that have ended; one that two tasks have ended counts once."""
+        gone, before = set(rows), len(lane.waiting)
         lane.waiting = [row for row in lane.waiting if row not in gone]
-        self._lanes.count(lane, -len(rows))
+        self._lanes.count(lane, len(lane.waiting) - before)
 
     def _fail(self, unit: Unit, lane: Lane, rows: list[int], code: int) -> None:
         for row in rows:
