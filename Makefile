@@ -11,7 +11,7 @@ STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g'
 TARGET ?= message
 MINUTES ?= 10
 
-.PHONY: run reset setup setup-mysql build lint format types test peers fuzz bench openapi lock clean images compose-test
+.PHONY: run reset setup setup-mysql build lint format types test galera peers fuzz bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -51,6 +51,9 @@ types: setup ## mypy, and each .pyi against its module
 
 test: setup setup-mysql ## every test; a skip is a failure
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+galera: setup setup-mysql ## the database as a cluster of three nodes; needs the Debian packages galera-4, mariadb-server, rsync
+	COREFAST_GALERA=1 $(BIN)/python -m pytest tests/galera
 
 peers: setup ## round trips with other people's implementations, from npm and Debian
 	@if [ ! -e /usr/include/signal/session_cipher.h ] && [ "$$(id -u)" = 0 ]; then \

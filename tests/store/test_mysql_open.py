@@ -31,6 +31,11 @@ def refusal(address: Address) -> str:
     return str(caught.value)
 
 
+def test_a_url_may_name_the_nodes_of_a_cluster() -> None:
+    address = parse_address("mysql://us@one,two:3307,[::1]:3308/name", "")
+    assert [(node.host, node.port) for node in address.nodes()] == [("one", 3306), ("two", 3307), ("::1", 3308)]
+
+
 def test_a_url_names_server_user_and_database() -> None:
     found = parse_address("mysql://us%40er@db.example:3307/shop?ssl_ca=/ca.pem", "secret")
     assert found == Address("db.example", 3307, "us@er", "secret", "shop", ssl_ca="/ca.pem")

@@ -48,7 +48,8 @@ class MariaDB:
     def install(self) -> None:
         """Make the system tables and our user."""
         command = ["mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db"]
-        subprocess.run([*command, "--auth-root-authentication-method=normal", *self._user()], check=True, stdout=-3)
+        command += ["--auth-root-authentication-method=normal", *self._user()]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=self._environ())
         self.start()
         password = PASSWORD.replace("'", "''")
         self.sql(f"CREATE USER corefast@'%' IDENTIFIED BY '{password}';GRANT ALL ON `corefast%`.* TO corefast@'%';")
@@ -56,13 +57,21 @@ class MariaDB:
     def _user(self) -> list[str]:
         return ["--user=root"] if os.geteuid() == 0 else []
 
+    def _environ(self) -> dict[str, str]:
+        """A server that starts removes temporary tables from the common folder, also those of another one."""
+        return os.environ | {"TMPDIR": str(self.folder)}
+
     def start(self) -> None:
         """Start the server and wait until it answers; it dies with us."""
         places = [f"--datadir={self.folder}/data", f"--socket={self.socket}", f"--port={self.port}"]
         command = [shutil.which("mariadbd") or "/usr/sbin/mariadbd", *_SETTINGS, *places, *self._user(), *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                ["setpriv", "--pdeathsig", "KILL", "--", *command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self._environ(),
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():

@@ -1,7 +1,7 @@
-"""Where a database is: `mysql://user@host:port/name?ssl_ca=FILE`."""
+"""Where a database is: `mysql://user@host:port/name?ssl_ca=FILE`, with `host:port,host:port` for a cluster."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from corefast.errors import SetupError
@@ -12,7 +12,10 @@ _EXAMPLE = "write it as mysql://user@host:3306/name"
 
 
 class Address(NamedTuple):
-    """A server, the database on it, and how to get in. With *ssl_ca* the server has to prove its name."""
+    """A server, the database on it, and how to get in. With *ssl_ca* the server has to prove its name.
+
+    *others* are the further nodes of a cluster, of which any one will do.
+    """
 
     host: str
     port: int
@@ -23,6 +26,11 @@ class Address(NamedTuple):
     ssl_ca: str = ""
     ssl_cert: str = ""
     ssl_key: str = ""
+    others: tuple[tuple[str, int], ...] = ()
+
+    def nodes(self) -> "list[Address]":
+        """Return an address for each node, in the order given."""
+        return [self._replace(host=host, port=port) for host, port in ((self.host, self.port), *self.others)]
 
     def __str__(self) -> str:
         return f"{self.name} at {self.socket or f'{self.host}:{self.port}'}"
@@ -35,7 +43,7 @@ def parse_address(url: str, password: str) -> Address:
     """Return the address that *url* names; raise `SetupError`, which never shows a password."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORT
+        nodes = [_host_and_port(node) for node in parts.netloc.rpartition("@")[2].split(",")]
     except ValueError:
         raise SetupError(f"--database is not an address: {_EXAMPLE}") from None
     if parts.password is not None:
@@ -45,7 +53,13 @@ def parse_address(url: str, password: str) -> Address:
     name = unquote(parts.path.lstrip("/"))
     if not re.fullmatch(r"[A-Za-z0-9_$-]{1,64}", name) or not parts.username:
         raise SetupError(f"--database names no user or no database: {_EXAMPLE}")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(options.keys() - set(_OPTIONS)):
         raise SetupError(f"--database has no option {unknown[0]!r}; it has {', '.join(_OPTIONS)}")
-    return Address(parts.hostname or "127.0.0.1", port, unquote(parts.username), password, name, **options)
+    user = unquote(parts.username)
+    return Address(*nodes[0], user, password, name, **options, others=tuple(nodes[1:]))
+
+
+def _host_and_port(node: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{node}")
+    return parts.hostname or "127.0.0.1", parts.port or _DEFAULT_PORT

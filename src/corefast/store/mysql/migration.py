@@ -38,9 +38,11 @@ async def migrate(address: Address, migrations: Sequence[Migration], timing: Tim
     """Apply what is missing, one process at a time; raise `SetupError`, `SchemaTooNew`."""
     session = await connect(address, timing._replace(answer_s=float(LOCK_S) * 60))
     try:
-        [answer] = await session.run(_LOCK.format(seconds=LOCK_S))
-        if answer.rows != [(1,)]:
-            raise SetupError(f"another process migrates the database {address}: try again when it is done")
+        # A cluster has no such lock: there the rows of `schema_version` tell the second one that it is too late.
+        if not session.is_clustered:
+            [answer] = await session.run(_LOCK.format(seconds=LOCK_S))
+            if answer.rows != [(1,)]:
+                raise SetupError(f"another process migrates the database {address}: try again when it is done")
         await _migrate(session, migrations)
     finally:
         await session.close()  # and with it the lock
@@ -90,13 +92,14 @@ async def _apply(session: Session, migration: Migration) -> None:
     for position, step in enumerate(steps_of(migration)):
         if position < done:
             continue
-        await _run_step(session, step, number, is_doubtful=is_doubtful)
+        await _run_step(session, step, (number, position), is_doubtful=is_doubtful)
         is_doubtful = False
     await session.run(f"UPDATE schema_version SET applied_s = UNIX_TIMESTAMP() WHERE number = {number}")  # noqa: S608
 
 
-async def _run_step(session: Session, step: str, number: int, *, is_doubtful: bool) -> None:
-    count = f"UPDATE schema_version SET steps = steps + 1 WHERE number = {number}"  # noqa: S608
+async def _run_step(session: Session, step: str, place: tuple[int, int], *, is_doubtful: bool) -> None:
+    number, position = place
+    count = f"UPDATE schema_version SET steps = {position + 1} WHERE number = {number} AND steps <= {position}"  # noqa: S608
     if step.upper().startswith(_DML):
         await session.run(f"BEGIN;{step};{count};COMMIT")
         return

@@ -12,10 +12,10 @@ from asyncmy.converters import conversions
 from asyncmy.cursors import Cursor
 from asyncmy.errors import MySQLError, NotSupportedError
 
-from corefast.errors import SetupError
+from corefast.errors import SetupError, StoreBusy
 from corefast.store.database import Rows
 from corefast.store.mysql.address import Address
-from corefast.store.mysql.error import code_of, translate
+from corefast.store.mysql.error import Retry, code_of, translate
 
 T = TypeVar("T")
 
@@ -76,6 +76,8 @@ class Session:
         self._prepared: dict[str, Any] = {}
         self.can_bulk = True
         """The server takes many rows of parameters at once; MySQL does not."""
+        self.is_clustered = False
+        """The server is a node of a Galera cluster."""
 
     @property
     def is_open(self) -> bool:
@@ -142,7 +144,18 @@ class Session:
 
 
 async def connect(address: Address, timing: Timing, role: str = "") -> Session:
-    """Open a connection with our settings; raise what `translate` makes of an error."""
+    """Open a connection with our settings, to the first node that serves; raise what `translate` makes of an error."""
+    failure: Exception | None = None
+    for node in address.nodes():
+        try:
+            return await _connect(node, timing, role)
+        except Retry as retry:
+            failure = failure or retry
+    assert failure is not None, "an address has a node"
+    raise failure
+
+
+async def _connect(address: Address, timing: Timing, role: str) -> Session:
     try:
         async with asyncio.timeout(timing.connect_s):
             connection = await asyncmy.connect(**_arguments(address, timing))
@@ -151,10 +164,23 @@ async def connect(address: Address, timing: Timing, role: str = "") -> Session:
     session = Session(connection, timing)
     try:
         await session.run((_SETTINGS + role).format(lock_s=timing.lock_s, frozen_s=timing.frozen_s))
+        await _join_cluster(session)
     except BaseException:
         session.drop()
         raise
     return session
+
+
+async def _join_cluster(session: Session) -> None:
+    """On a node of a cluster: see what other nodes have committed; raise `Retry` where it is cut off from them."""
+    [found] = await session.run("SHOW GLOBAL STATUS LIKE 'wsrep_ready'")
+    [enabled] = await session.run("SHOW SESSION VARIABLES LIKE 'wsrep_on'")
+    if not enabled.rows or enabled.rows[0][1] != "ON":
+        return
+    if not found.rows or found.rows[0][1] != "ON":
+        raise Retry(StoreBusy("the database node is not ready"), is_lost=True)
+    await session.run("SET SESSION wsrep_sync_wait = 1")
+    session.is_clustered = True
 
 
 def _arguments(address: Address, timing: Timing) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The one connection that writes: a transaction a batch, tried again until it is known to be durable or not.
 
-Each transaction begins with the fence: it moves the number in our row of `store_writer` up, if the epoch there is still
-ours. So a later process of the same owner takes over at once; and after a COMMIT without an answer the number, read
-under the row's lock, tells whether it happened.
+Each transaction begins with the fence: it moves the number in our row of `store_writer` up, if epoch and number there
+are still ours. So a later process of the same owner takes over at once; and after a COMMIT without an answer the
+number, read under the row's lock, tells whether it happened. Another node of a cluster knows no such lock: there the
+commit in doubt may still arrive, and then the fence meets its number when the batch is tried again.
 """
 
 import asyncio
@@ -35,10 +36,14 @@ _TAKE = (
     "BEGIN; INSERT INTO store_writer (owner, epoch, number) VALUES ({owner}, 1, 0)"
     " ON DUPLICATE KEY UPDATE epoch = epoch + 1; SELECT epoch, number FROM store_writer WHERE owner = {owner}; COMMIT"
 )
-_FENCE = "UPDATE store_writer SET number = number + 1 WHERE owner = {owner} AND epoch = {epoch}"
+_FENCE = "UPDATE store_writer SET number = number + 1 WHERE owner = {owner} AND epoch = {epoch} AND number = {number}"
 _READ = "SELECT epoch, number FROM store_writer WHERE owner = {owner} FOR UPDATE"
 
 _log = get_logger("corefast.store")
+
+
+class FenceMoved(Exception):
+    """Our row of `store_writer` is not as we left it."""
 
 
 class Writer:
@@ -64,8 +69,17 @@ class Writer:
 
     async def open(self) -> None:
         """Take over from an earlier process of the same owner."""
-        session = await self._connected()
-        *_, found, _ = await session.run(_TAKE.format(owner=self._owner))
+        give_up = time.monotonic() + self._timing.give_up_s
+        while True:
+            try:
+                session = await self._connected()
+                *_, found, _ = await session.run(_TAKE.format(owner=self._owner))
+                break
+            except Retry:
+                await self._roll_back()
+                if time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(_FIRST_PAUSE_S)
         assert found.rows
         [(self._epoch, self._number)] = found.rows
         self._beat_later()
@@ -113,11 +127,18 @@ class Writer:
         give_up = time.monotonic() + self._timing.give_up_s
         pause = _FIRST_PAUSE_S
         joined = True
+        is_doubtful = False
         while True:
             try:
                 session = await self._connected()
                 await self._apply(session, batch, joined=joined)
+                is_doubtful = True
                 return await self._commit(session, give_up)
+            except FenceMoved:
+                await self._roll_back()
+                if await self._has_happened(give_up) and is_doubtful:
+                    return
+                raise RowCountUnexpected("another process has taken this database over") from None
             except CountUnproven:
                 joined = False
                 await self._roll_back()
@@ -137,7 +158,7 @@ class Writer:
         """Run everything up to the COMMIT."""
         script = _Script(session)
         script.add("BEGIN")
-        script.add(_FENCE.format(owner=self._owner, epoch=self._epoch), _check_fence)
+        script.add(_FENCE.format(owner=self._owner, epoch=self._epoch, number=self._number), _check_fence)
         for group in batch.groups():
             if joined and session.can_bulk and group.shape.prepared and len(group.calls) >= BULK_ROWS:
                 await script.send()
@@ -182,7 +203,7 @@ class Writer:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         [(epoch, number)] = found.rows or [(0, 0)]
         if epoch != self._epoch:
-            raise RowCountUnexpected("another process took this database over while a commit was under way")
+            raise RowCountUnexpected("another process has taken this database over")
         happened = bool(number == self._number + 1)
         self._number = int(number)
         return happened
@@ -241,7 +262,7 @@ class Writer:
 
 def _check_fence(changes: int, rows: object) -> None:
     if changes != 1:
-        raise RowCountUnexpected("another process has taken this database over")
+        raise FenceMoved
 
 
 class _Script:
