@@ -80,6 +80,22 @@ def test_old_events_are_dropped_and_a_reader_learns_that_it_is_behind(tmp_path):
     story(main, tmp_path)
 
 
+def test_young_events_with_an_old_time_of_the_relay_are_kept(tmp_path):
+    async def main(world):
+        world.clock.now_ms += 2 * EVENT_LIFE_MS
+        await world.send("x")
+        events = await world.statuses(2)
+        assert all(event.at_ms < world.clock.now_ms - EVENT_LIFE_MS for event in events)
+        world.clock.now_ms += SWEEP_MS
+        await world.core.duties.round()
+        assert (await world.front.call(ReadEvents(BUSINESS))).events == events
+        world.clock.now_ms += EVENT_LIFE_MS
+        await world.core.duties.round()
+        assert (await world.front.call(ReadEvents(BUSINESS))).events == []
+
+    story(main, tmp_path)
+
+
 def test_event_of_a_clock_that_was_wrong_takes_no_other_with_it(tmp_path):
     async def main(world):
         await world.send("x")

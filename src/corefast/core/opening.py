@@ -32,7 +32,7 @@ async def open_context(
     keys = KeyStore(database, vault)
     account, own = await _open_account(database, keys, number, random)
     messages, peers = MessageStore(database, vault), PeerStore(database, vault)
-    inbound, events = InboundStore(database, vault), EventStore(database, vault)
+    inbound, events = InboundStore(database, vault), EventStore(database, vault, clock)
     events.last = max(await events.last_id(), lease.event_floor)
     floor = shard << 48
     context = Context(

@@ -1,5 +1,6 @@
 """The feed's rows: one fact each, numbered within the shard."""
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -49,19 +50,23 @@ class EventRow(msgspec.Struct, frozen=True):
 class EventStore:
     """Appends, reads and sweeps events. Positions are given here and commit in their order; gaps are harmless."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, clock: Callable[[], int]) -> None:
         self._database = database
         self._vault = vault
+        self._clock = clock
         self.last = 0
         """The last position given, committed or not."""
 
-    _PUT = Statement("INSERT INTO event (id, account, kind, at_ms, peer, ref) VALUES (?, ?, ?, ?, ?, ?)")
+    _PUT = Statement("INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref) VALUES (?, ?, ?, ?, ?, ?, ?)")
 
     def put(self, unit: Unit, kind: Fact, at_ms: int, peer: int = 0, ref: int = 0) -> None:
         self.last = position = self.last + 1
-        unit.add(self._PUT, position, ACCOUNT, int(kind), at_ms, peer, ref)
+        unit.add(self._PUT, position, ACCOUNT, int(kind), at_ms, self._clock(), peer, ref)
 
-    _SELECT = "INSERT INTO event (id, account, kind, at_ms, peer, ref) SELECT ?, account, ?, ?, peer, id FROM message"
+    _SELECT = (
+        "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref)"
+        " SELECT ?, account, ?, ?, ?, peer, id FROM message"
+    )
     _OPEN = " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND "
     _PUT_STATE = {
         Fact.SENT: Statement(_SELECT + _OPEN + "sent_ms IS NULL"),
@@ -74,7 +79,7 @@ class EventStore:
     def put_state(self, unit: Unit, kind: Fact, at_ms: int, peer: int, message: int) -> None:
         """Add the event of a state, unless the message has reached it before or its end; so each comes once."""
         self.last = position = self.last + 1
-        unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, message, peer)
+        unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, self._clock(), message, peer)
 
     _LOAD = Statement(
         "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
@@ -110,13 +115,18 @@ class EventStore:
     async def last_id(self) -> int:
         return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
 
-    _FRESH = Statement("SELECT id FROM event WHERE account = ? AND at_ms >= ? ORDER BY id LIMIT 1")
+    # Without a time of its own is what a program of schema 5 wrote.
+    _FRESH = Statement(
+        "SELECT id FROM event WHERE account = ? AND CASE made_ms WHEN 0 THEN at_ms ELSE made_ms END >= ?"
+        " ORDER BY id LIMIT 1"
+    )
     _BEYOND = Statement("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?")
 
     async def expired(self, before_ms: int, keep: int) -> int:
         """Return the position before the first event that is not older than *before_ms*, and among the newest *keep*.
 
-        Times are the relay's and need not rise: one from a clock that was wrong takes no later event with it.
+        Age counts from when we stored it: the relay's time may be much older, and its clock wrong. Nor need ours rise:
+        an event of a clock that was wrong takes no later one with it.
         """
         last = await self.last_id()
         fresh = await self._database.fetch(self._FRESH, ACCOUNT, before_ms)
