@@ -19,7 +19,7 @@ from corefast.errors import SetupError
 C = TypeVar("C", bound=msgspec.Struct)
 
 _SECRET_SUFFIXES = ("_key", "_secret", "_password")
-_SECRET_NAMES = ("key", "pin", "code", "secret", "password")
+_SECRET_NAMES = ("key", "pin", "code", "link", "secret", "password")
 
 
 class Setting(msgspec.Struct, frozen=True):

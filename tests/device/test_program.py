@@ -15,7 +15,7 @@ def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path, relay_url):
         w = World(tmp_path, relay_url)
         async with w.device(w.alice) as alice:
             phone = await w.phone(f"+999 {w.bob[3:]}")
-            assert await phone.line() == {"event": "ready", "number": w.bob}
+            assert await phone.line() == {"event": "ready", "number": w.bob, "device": 1}
             phone.say(to=f"+999-{w.alice[3:]}", text="hello")
             accepted = await phone.until("accepted")
             assert accepted["to"] == w.alice and len(accepted["id"]) == 22
@@ -47,7 +47,18 @@ def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path, relay
             await alice.until(Ready)
             phone = await w.phone(w.bob)
             await phone.until("ready")
-            bad = [b"{", b"[]", b'{"to":1,"text":"x"}', b"{}", b'{"read":["x"]}', b"[" * 50_000, b"x" * 70_000, b"\xff"]
+            bad = [
+                b"{",
+                b"[]",
+                b'{"to":1,"text":"x"}',
+                b"{}",
+                b'{"read":["x"]}',
+                b'{"link":true,"devices":true}',
+                b'{"unlink":-1}',
+                b"[" * 50_000,
+                b"x" * 70_000,
+                b"\xff",
+            ]
             for line in bad:
                 phone.process.stdin.write(line + b"\n")
                 error = await phone.until("error")

@@ -8,11 +8,28 @@ from rich.console import Console
 
 from corefast.device.config import PhoneConfig, home_of
 from corefast.device.echo import echo_id
-from corefast.device.event import IdentityNews, Offline, Ready, Safety, StatusChanged, Stopped, TextReceived, Unreadable
+from corefast.device.event import (
+    DevicesNews,
+    IdentityNews,
+    LinkFailed,
+    LinkOffered,
+    Offline,
+    ReadElsewhere,
+    Ready,
+    Safety,
+    StatusChanged,
+    Stopped,
+    TextReceived,
+    TextSent,
+    Unreadable,
+)
 from corefast.device.name import decode_id, encode_id
+from corefast.device.profile import unix_ms
 from corefast.device.terminal import Terminal, printable
 from corefast.errors import ParameterInvalid
+from corefast.wire.messages import ListedDevice
 
+CODE = "corefast-link://127.0.0.1:4460/#" + "A" * 43 + "." + "B" * 22 + "." + "C" * 43
 ALICE, BOB = "99910000001", "493023125000"
 
 
@@ -35,6 +52,18 @@ class Sent:
     async def accept_identity(self, number):
         self.accepted.append(number)
 
+    device = 1
+
+    async def offer_link(self):
+        return LinkOffered(CODE, unix_ms() + 600_000)
+
+    async def devices(self):
+        return [ListedDevice(1, 1_800_000_000_000), ListedDevice(2, 0)]
+
+    async def unlink(self, device):
+        self.unlinked = device
+        return [ListedDevice(1, 0)]
+
 
 def terminal():
     device = Sent()
@@ -43,6 +72,20 @@ def terminal():
 
 def shown(face):
     return face._console.file.getvalue()
+
+
+def test_devices_are_linked_listed_and_unlinked_by_words(tmp_path):
+    face, device = terminal()
+
+    async def main():
+        for line in ("/link", "/devices", "/unlink 2", "/unlink two", "/unlink -1", "/unlink \u0663"):
+            await face._try(line)
+
+    asyncio.run(main())
+    lines = shown(face)
+    assert CODE in lines.splitlines() and "█" in lines
+    assert "1  (first)  last here 2027-01-15  this one" in lines
+    assert device.unlinked == 2 and lines.count("write /unlink and the number") == 3
 
 
 def test_events_read_like_sentences():
@@ -55,12 +98,18 @@ def test_events_read_like_sentences():
         StatusChanged(bytes(16), BOB, "failed", 0, "number.unknown"),
         Unreadable(2, BOB, bytes(16), 0, "message.mac"),
         IdentityNews(3, BOB, bytes(16), 0),
+        TextSent(4, BOB, bytes(16), "from my \x1b[31mtablet", 0, 2),
+        DevicesNews([1, 2]),
+        LinkFailed("handshake.failed", "nothing was handed over"),
+        ReadElsewhere(BOB, [bytes(16)]),
         Offline("link.lost", "nobody answers"),
         Stopped("number.taken", "use --replace"),
     ):
         face._show(event)
     lines = shown(face)
     for words in ("is online", "The shop (+49 30 23125000)  hello\nworld", "✓✓ read", "✗ failed (number.unknown)"):
+        assert words in lines
+    for words in ("you to +49 30 23125000  from my �[31mtablet", "devices are now 1, 2", "nothing was handed over"):
         assert words in lines
     for words in ("could not be decrypted", "new identity key", "offline: nobody answers", "--replace"):
         assert words in lines

@@ -318,6 +318,16 @@ def test_linked_device_that_is_away_too_long_is_dropped_and_the_first_never(tmp_
             clock.now_ms += 3 * DEVICE_LIFE_MS
             await relay.sweep()
             assert await listed(here) == [1, 3]
+            keys = [first.key, here.key]
+        clock.now_ms += 3 * DEVICE_LIFE_MS  # the relay itself was away: who comes back in its first hour stays
+        async with relay_at(tmp_path, clock) as (relay, url):
+            await relay.sweep()
+            first, here = [await Member(url, key).connect() for key in keys]
+            assert (await first.attach()).devices == [1, 3]
+            clock.now_ms += linking.GRACE_MS
+            await relay.sweep()
+            assert await listed(first) == [1]
+            assert await refused(here.attach()) == "number.unknown"
 
     play(main)
 
@@ -332,6 +342,6 @@ def test_number_claimed_anew_evicts_all_devices(tmp_path):
                 await old.until(lambda old=old: old.is_lost)
                 assert old.evicted == "number.taken"
             assert (await other.attach()).devices == [1]
-            assert (await Member(url).link(other)).address.device == 2
+            assert (await Member(url).link(other)).address.device == 3  # the same identity: 2 was given out
 
     play(main)

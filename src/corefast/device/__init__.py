@@ -2,15 +2,20 @@
 
 from corefast.device.client import Device
 from corefast.device.event import (
+    DevicesNews,
     Event,
     IdentityNews,
     Limited,
+    LinkFailed,
+    LinkOffered,
     Offline,
+    ReadElsewhere,
     Ready,
     Safety,
     StatusChanged,
     Stopped,
     TextReceived,
+    TextSent,
     Unreadable,
 )
 from corefast.device.name import decode_id, encode_id
@@ -19,17 +24,22 @@ from corefast.endpoint.trust import Policy
 
 __all__ = [
     "Device",
+    "DevicesNews",
     "Event",
     "IdentityNews",
     "Limited",
+    "LinkFailed",
+    "LinkOffered",
     "Offline",
     "Options",
     "Policy",
+    "ReadElsewhere",
     "Ready",
     "Safety",
     "StatusChanged",
     "Stopped",
     "TextReceived",
+    "TextSent",
     "Unreadable",
     "decode_id",
     "encode_id",

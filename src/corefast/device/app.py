@@ -11,17 +11,19 @@ from corefast import config, logs, process
 from corefast.address import canonical_number
 from corefast.device.client import Device
 from corefast.device.config import PhoneConfig, UpFolder, home_of, relay_of
+from corefast.device.connection import FindRelay
 from corefast.device.event import Stopped
+from corefast.device.linking import link
 from corefast.device.profile import Options
 from corefast.device.script import Script
 from corefast.device.terminal import Terminal
 from corefast.endpoint.trust import Policy
-from corefast.errors import NumberInvalid, SetupError
+from corefast.errors import BusyError, LinkCodeInvalid, NumberInvalid, PeerError, RemoteRefused, SetupError
 
 EXIT_REPLACED = 3
 """The number belongs to another phone, or this one was started a second time."""
 
-_REPLACED_CODES = ("number.taken", "attach.superseded")
+_REPLACED_CODES = ("number.taken", "attach.superseded", "device.unlinked")
 
 
 class Face(Protocol):
@@ -36,11 +38,9 @@ class Face(Protocol):
 
 async def _run(settings: PhoneConfig, stop: asyncio.Event) -> Stopped | None:
     """Run the phone until *stop*; return why the relay ended it, if that is how it ended."""
-    try:
-        number = canonical_number(settings.number)
-    except NumberInvalid as error:
-        raise SetupError(f"--number: {error}") from None
-    find_relay = relay_of(settings)
+    number = _number(settings)
+    find_relay = _find_relay(settings)
+    home = home_of(settings, number)
     if settings.data:
         await UpFolder(_folder(settings)).wait()
     options = Options(
@@ -52,13 +52,40 @@ async def _run(settings: PhoneConfig, stop: asyncio.Event) -> Stopped | None:
         resend_hours=settings.resend_hours,
         master_key_file=settings.master_key_file,
     )
-    device = await Device.open(home_of(settings, number), find_relay, number, options)
+    if settings.link:
+        number = await _link(home, settings.link, options)
+    device = await Device.open(home, find_relay, number, options)
     try:
-        face: Face = (Script if settings.json else Terminal)(device, has_echo=settings.echo)
+        kind = Script if settings.json else Terminal
+        face: Face = kind(device, has_echo=settings.echo, offers_link=settings.offer_link)
         await _until_first([face.tell(), face.obey(), stop.wait()])
     finally:
         await device.close()
     return device.end
+
+
+def _number(settings: PhoneConfig) -> str:
+    """Return the number in its one form; empty where the home knows it, or the first device."""
+    if settings.link and settings.number:
+        raise SetupError("--link says which number it is; leave --number out")
+    try:
+        return canonical_number(settings.number) if settings.number else ""
+    except NumberInvalid as error:
+        raise SetupError(f"--number: {error}") from None
+
+
+def _find_relay(settings: PhoneConfig) -> FindRelay:
+    try:
+        return relay_of(settings)
+    except LinkCodeInvalid as error:
+        raise SetupError(f"--link: {error}") from None
+
+
+async def _link(home: Path, code: str, options: Options) -> str:
+    try:
+        return await link(home, code, options)
+    except (PeerError, RemoteRefused, BusyError) as error:
+        raise SetupError(f"--link: {error} ({error.code})") from None
 
 
 def _folder(settings: PhoneConfig) -> Path:

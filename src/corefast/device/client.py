@@ -20,13 +20,16 @@ import structlog
 from corefast.address import canonical_number
 from corefast.device.connection import Connection, DeviceStopped, FindRelay
 from corefast.device.directory import KnownPeer
-from corefast.device.event import Event, Offline, Ready, Safety, Stopped, Stored
+from corefast.device.event import Event, LinkOffered, Offline, Ready, Safety, Stopped, Stored
+from corefast.device.link_code import LinkCode
+from corefast.device.linking import link
 from corefast.device.name import ID_BYTES
 from corefast.device.profile import Options, Profile
 from corefast.device.receiving import Delivery, stored_event
 from corefast.device.registration import Registration, stopped
 from corefast.device.resending import Resending
 from corefast.device.sending import Sending
+from corefast.device.siblings import Siblings
 from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow, State
 from corefast.endpoint.trust import identity_hash, safety_number
@@ -38,14 +41,27 @@ from corefast.errors import (
     PeerUnknown,
     RecipientIsSender,
     RemoteRefused,
+    SetupError,
 )
 from corefast.limits import MAX_TEXT_CHARACTERS
-from corefast.net.client import parse_relay_url
+from corefast.net.client import RelayUrl, parse_relay_url
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.body import Text
 from corefast.wire.content import Body, Content, Read, encode_content
-from corefast.wire.messages import Ack, Deliver, Drained, Evicted, Item, PostResult, PostResults, PreKeysLow
+from corefast.wire.messages import (
+    Ack,
+    Deliver,
+    DevicesChanged,
+    Drained,
+    Evicted,
+    Item,
+    ListedDevice,
+    PostResult,
+    PostResults,
+    PreKeysLow,
+    SlotJoined,
+)
 
 log = structlog.get_logger()
 
@@ -69,6 +85,7 @@ class Device:
         self._connection = Connection(
             self._locate, self, on_open=self._on_open, on_trouble=lambda e: self._tell(Offline(e.code, str(e)))
         )
+        self._siblings = Siblings(profile, self._connection, self._locate, self._tell)
         self._sending = Sending(profile, self._connection, self._tell_all)
         self._resending = Resending(profile, self._connection, self._sending)
         self._notices: deque[Event] = deque(maxlen=MAX_NOTICES)
@@ -91,7 +108,8 @@ class Device:
     ) -> "Device":
         """Open or make the phone of *number* in the folder *home* and start to connect.
 
-        *relay* is the relay's URL, or a function that finds it before each attempt, or None to stay offline. Raises
+        An empty *number* opens the phone that is there, such as one that was linked. *relay* is the relay's URL, or a
+        function that finds it before each attempt, or None to stay offline. Raises
         `SetupError` (the home is in use, or another number's) and `NumberInvalid`.
         """
         url = parse_relay_url(relay) if isinstance(relay, str) else None
@@ -101,6 +119,9 @@ class Device:
             return url
 
         profile = await Profile.open(Path(home), number, options or Options())
+        if not profile.has_account:
+            await profile.close()
+            raise SetupError("there is no phone in this home yet; say which number it gets")
         device = cls(profile, given if url is not None else find)
         try:
             await device._start()
@@ -108,6 +129,21 @@ class Device:
             await device.close()
             raise
         return device
+
+    @classmethod
+    async def link(cls, home: str | Path, code: str, options: Options | None = None) -> "Device":
+        """Make a phone in the folder *home* a further device of the number whose first device shows *code*; open it.
+
+        Raises what `linking.link` names. A home that is linked already is only opened.
+        """
+        options = options or Options()
+        relay = LinkCode.parse(code).relay
+        number = await link(Path(home), code, options)
+
+        async def given() -> RelayUrl:
+            return relay
+
+        return await cls.open(home, given, number, options)
 
     @property
     def number(self) -> str:
@@ -118,6 +154,11 @@ class Device:
     def identity(self) -> bytes:
         """Our public identity key (33 bytes)."""
         return self._profile.own.identity.public
+
+    @property
+    def device(self) -> int:
+        """Which device of our number this is; 1 is the first, 0 one that is being linked."""
+        return self._profile.account.device
 
     @property
     def is_online(self) -> bool:
@@ -180,10 +221,9 @@ class Device:
             raise MessageTooLong(f"a text has at most {MAX_TEXT_CHARACTERS} characters")
         if message_id is not None and len(message_id) != ID_BYTES:
             raise ParameterInvalid(f"a message id has {ID_BYTES} bytes")
-        self._sending.check_room(1)
+        self._sending.check_room(2)
         row = self._draft(number, Text(text), message_id)
-        unit = Unit()
-        await self._accept(unit, [row])
+        await self._accept(Unit(), self._siblings.with_copies([row]))
         return row.id
 
     async def mark_read(self, ids: Sequence[bytes]) -> int:
@@ -197,6 +237,7 @@ class Device:
             self._profile.inbox.set_read(unit, author, theirs)
             for at in range(0, len(theirs), READ_BATCH):
                 rows.append(self._draft(author, Read(theirs[at : at + READ_BATCH]), None))
+        rows = self._siblings.with_copies(rows)
         self._sending.check_room(len(rows))
         if rows:
             await self._accept(unit, rows)
@@ -231,6 +272,26 @@ class Device:
                 raise PeerUnknown("no message came from or went to this number yet")
             return peer
 
+    # ── our number's devices ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def offer_link(self) -> LinkOffered:
+        """Return a code for one new device; an older one is void. Only the first device may, and only online.
+
+        Raises `LinkLost`, `RemoteRefused` (`device.not_first`, `device.full`, `rate.limited`).
+        """
+        return await self._siblings.offer_link()
+
+    async def devices(self) -> list[ListedDevice]:
+        """Return the devices of our number as the relay has them; raise `LinkLost`."""
+        return await self._siblings.known()
+
+    async def unlink(self, device: int) -> list[ListedDevice]:
+        """Cut *device* of our number off and return those that stay.
+
+        Raises `LinkLost`, `RemoteRefused` (`device.not_first`, `device.unknown`).
+        """
+        return await self._siblings.unlink(device)
+
     async def close(self) -> None:
         """Hang up and let go of the home. What is under way goes on at the next `open`."""
         self._is_closed = True
@@ -259,7 +320,7 @@ class Device:
         profile = self._profile
         message_id = message_id or profile.random(ID_BYTES)
         at_ms = profile.clock()
-        content = encode_content(Content(message_id, at_ms, body, profile.options.name))
+        content = encode_content(Content(message_id, at_ms, body, profile.name))
         what = What.TEXT if isinstance(body, Text) else What.READ
         return OutboxRow(0, message_id, number, what, at_ms, content)
 
@@ -308,7 +369,7 @@ class Device:
 
     async def _on_open(self, peer: Peer) -> None:
         await self._registration.open(peer)
-        self._tell(Ready(self.number))
+        self._tell(Ready(self.number, self.device))
         loop = asyncio.get_running_loop()
         loop.call_soon(self._sending.resend)
         loop.call_soon(self._resending.resume)
@@ -359,6 +420,10 @@ class Device:
                     results += new_results
                 case PreKeysLow(one_time_left, one_time_kem_left):
                     await self._fill_up(peer, one_time_left, one_time_kem_left)
+                case SlotJoined():
+                    await self._siblings.joined(peer, message)
+                case DevicesChanged():
+                    await self._siblings.changed(message)
                 case Evicted(code):
                     self._evict(peer, code)
                 case Drained():

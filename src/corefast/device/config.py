@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from corefast.device.connection import FindRelay
+from corefast.device.link_code import LinkCode
 from corefast.errors import LinkLost, SetupError
 from corefast.net.client import RelayUrl, parse_relay_url
 
@@ -22,10 +23,12 @@ _POLL_S = 0.1
 class PhoneConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A phone in the terminal: it registers a number at the relay, receives, and sends what you type."""
 
-    number: Annotated[str, Meta(description="the phone's own number, in international form")]
+    number: Annotated[str, Meta(description="the phone's own number, in international form; --home may know it")] = ""
     relay: Annotated[str, Meta(description="the relay's URL, corefast://host:port/#key")] = ""
     data: Annotated[str, Meta(description="folder of a running `corefast up`, instead of --relay")] = ""
     home: Annotated[str, Meta(description="folder for keys and messages; your data folder unless given")] = ""
+    link: Annotated[str, Meta(description="become a further device of a number, by its first device's code")] = ""
+    offer_link: Annotated[bool, Meta(description="show a code for a further device once online")] = False
     json: Annotated[bool, Meta(description="speak JSON lines on stdin and stdout")] = False
     echo: Annotated[bool, Meta(description="answer each text with the same text")] = False
     name: Annotated[str, Meta(description="profile name that goes with each message")] = ""
@@ -47,22 +50,28 @@ def home_of(config: PhoneConfig, number: str) -> Path:
     """Return the phone's folder: `--home`, or the number's below the user's data folder."""
     if config.home:
         return Path(config.home).expanduser()
+    if not number:
+        raise SetupError("phone needs --number, or --home with the folder of a phone")
     data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(data) / "corefast" / "phones" / number
 
 
 def relay_of(config: PhoneConfig) -> FindRelay:
     """Return what finds the relay; raise `SetupError` unless exactly one of the two ways is given."""
+    if config.link and not (config.relay or config.data):
+        return _given(LinkCode.parse(config.link).relay)
     if bool(config.relay) == bool(config.data):
         raise SetupError("phone needs --relay URL, or --data DIR with the folder of a running `corefast up`")
     if config.relay:
-        url = parse_relay_url(config.relay)
-
-        async def given() -> RelayUrl:
-            return url
-
-        return given
+        return _given(parse_relay_url(config.relay))
     return UpFolder(Path(config.data).expanduser()).find
+
+
+def _given(url: RelayUrl) -> FindRelay:
+    async def find() -> RelayUrl:
+        return url
+
+    return find
 
 
 class _Up(msgspec.Struct):

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from corefast.device.handover import HandedPeer
 from corefast.device.store.peers import PeerStore
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.trust import Trust, check_identity
+from corefast.limits import MAX_HANDED_PEERS
 from corefast.store.database import Unit
 
 MAX_CACHED_PEERS = 1_000
@@ -89,6 +92,15 @@ class Directory:
             self._peers[number] = peer = await self._read(number)
         self._peers.move_to_end(number)
         return peer
+
+    async def known_identities(self) -> list[HandedPeer]:
+        """Return peers with their identity keys, as many as a new device takes."""
+        return [HandedPeer(*each) for each in await self._store.identities(MAX_HANDED_PEERS)]
+
+    def put_identities(self, unit: Unit, peers: Sequence[HandedPeer]) -> None:
+        """Take over what another device of ours knows."""
+        for peer in peers:
+            self._store.save_peer(unit, peer.number, 0, peer.identity, is_accepted=peer.is_accepted)
 
     def save(self, unit: Unit, peer: KnownPeer) -> None:
         """Add to *unit* what changed in *peer*."""

@@ -7,6 +7,8 @@ class Ready(msgspec.Struct, frozen=True):
     """The device is registered and its mailbox is open; told after each time it connects."""
 
     number: str
+    device: int = 1
+    """Which device of the number it is; 1 is the first."""
 
 
 class Offline(msgspec.Struct, frozen=True):
@@ -64,6 +66,47 @@ class Safety(msgspec.Struct, frozen=True):
     is_accepted: bool
 
 
+class TextSent(msgspec.Struct, frozen=True):
+    """Another device of ours, *device*, sent a text; kept and told like one that was received."""
+
+    seq: int
+    recipient: str
+    id: bytes
+    text: str
+    at_ms: int
+    device: int
+
+
+class ReadElsewhere(msgspec.Struct, frozen=True):
+    """Another device of ours told *sender* that these texts were read."""
+
+    sender: str
+    ids: list[bytes]
+
+
+class DevicesNews(msgspec.Struct, frozen=True):
+    """The list of our number's devices changed; *devices* are their ids, ours among them."""
+
+    devices: list[int]
+
+
+class LinkOffered(msgspec.Struct, frozen=True):
+    """A code that makes a new phone a device of our number, once, until *expires_ms*; who reads it gets our keys."""
+
+    code: str
+    expires_ms: int
+
+    def __repr__(self) -> str:
+        return "<LinkOffered>"
+
+
+class LinkFailed(msgspec.Struct, frozen=True):
+    """Somebody came with our code and did not know it, or was changed on the way. Nothing was handed over."""
+
+    code: str
+    text: str
+
+
 class StatusChanged(msgspec.Struct, frozen=True):
     """A message of ours went on: `sent`, `delivered`, `read`, `failed` (then with a code) or `expired`."""
 
@@ -81,7 +124,7 @@ class Stopped(msgspec.Struct, frozen=True):
     text: str
 
 
-Stored = TextReceived | Unreadable | IdentityNews
+Stored = TextReceived | TextSent | Unreadable | IdentityNews
 """Events that the store repeats until they are marked as shown."""
 
-Event = Ready | Offline | Limited | Stored | StatusChanged | Stopped
+Event = Ready | Offline | Limited | Stored | StatusChanged | ReadElsewhere | DevicesNews | LinkFailed | Stopped

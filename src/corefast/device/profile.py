@@ -12,6 +12,7 @@ import msgspec
 
 from corefast.address import canonical_number
 from corefast.device.directory import Directory
+from corefast.device.handover import Handover
 from corefast.device.store.inbox import InboxStore
 from corefast.device.store.keys import Account, KeyStore
 from corefast.device.store.outbox import OutboxStore
@@ -30,7 +31,7 @@ from corefast.store.sqlite import open_sqlite
 
 Clock = Callable[[], int]
 
-_LINK_KEY_BYTES = 32
+LINK_KEY_BYTES = 32
 
 
 def unix_ms() -> int:
@@ -77,8 +78,11 @@ class Profile:
 
     @classmethod
     async def open(cls, home: Path, number: str, options: Options) -> "Profile":
-        """Open or make the home of *number*; raise `SetupError`, `NumberInvalid`."""
-        number = canonical_number(number)
+        """Open or make the home of *number*; raise `SetupError`, `NumberInvalid`.
+
+        Without a *number* it is opened for whom it belongs to, and may have no account yet.
+        """
+        number = canonical_number(number) if number else ""
         lock = await asyncio.to_thread(lock_directory, home)
         try:
             key_file = Path(options.master_key_file) if options.master_key_file else home / "master.key"
@@ -101,6 +105,15 @@ class Profile:
         return self._account
 
     @property
+    def has_account(self) -> bool:
+        return self._account is not None
+
+    @property
+    def name(self) -> str:
+        """The profile name that goes with each message."""
+        return self.options.name or self.account.name
+
+    @property
     def own(self) -> OwnKeys:
         return self.account.own
 
@@ -119,11 +132,36 @@ class Profile:
                 raise
             self.directory.trim()
 
-    async def set_registered(self, at_ms: int) -> None:
+    async def set_registered(self, at_ms: int, device: int) -> None:
+        """Remember that the relay knows us, as *device* of the number."""
         unit = Unit()
-        self.keys.save_registered(unit, at_ms)
+        self.keys.save_registered(unit, at_ms, device)
         await self.database.commit(unit)
-        self._account = self.account._replace(registered_ms=at_ms)
+        self._account = self.account._replace(registered_ms=at_ms, device=device, meeting=b"")
+
+    async def set_others(self, others: int) -> None:
+        """Remember how many further devices our number has."""
+        if others != self.account.others:
+            unit = Unit()
+            self.keys.save_others(unit, others)
+            await self.database.commit(unit)
+            self._account = self.account._replace(others=others)
+
+    async def adopt(self, handover: Handover, link_key: bytes, own: OwnKeys, meeting: bytes) -> None:
+        """Have an empty home begin as a device of somebody's number, to be linked in the slot *meeting*."""
+        unit = Unit()
+        self.keys.create(unit, Account(handover.number, 0, link_key, own, 0, meeting, handover.name))
+        self.directory.put_identities(unit, handover.peers)
+        await self.database.commit(unit)
+        self._account = await self.keys.load()
+
+    async def abandon(self) -> None:
+        """Forget an account whose linking came to nothing."""
+        unit = Unit()
+        self.keys.abandon(unit)
+        await self.database.commit(unit)
+        self.directory.forget()
+        self._account = None
 
     async def close(self) -> None:
         await self.database.close()
@@ -132,12 +170,12 @@ class Profile:
 
     async def _load(self, number: str) -> None:
         self._account = await self.keys.load()
-        if self._account is None:
+        if self._account is None and number:
             unit = Unit()
-            self.keys.create(unit, number, self.random(_LINK_KEY_BYTES), OwnKeys.new(self.random))
+            self.keys.create(unit, Account(number, 0, self.random(LINK_KEY_BYTES), OwnKeys.new(self.random)))
             await self.database.commit(unit)
             self._account = await self.keys.load()
-        if self.account.number != number:
+        if number and self.account.number != number:
             raise SetupError(f"this home belongs to +{self.account.number}; choose another --home for another number")
         await self.resends.load(self.book)
         await self.sweep()

@@ -10,19 +10,22 @@ from functools import partial
 import msgspec
 import structlog
 
+from corefast.address import canonical_number
 from corefast.device.directory import KnownPeer
-from corefast.device.event import IdentityNews, StatusChanged, Stored, TextReceived, Unreadable
+from corefast.device.event import Event, IdentityNews, ReadElsewhere, Stored, TextReceived, TextSent, Unreadable
+from corefast.device.name import ID_BYTES
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
 from corefast.device.repair import Repair
 from corefast.device.store.inbox import InboxRow, What
-from corefast.endpoint.cipher import Correspondent, Opened
+from corefast.device.store.outbox import OutboxRow
+from corefast.endpoint.cipher import Correspondent, Opened, identity_in
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
 from corefast.errors import ContentMalformed, ContentUnsupported, CorefastError, IdentityChanged
 from corefast.store.database import Unit
 from corefast.wire.body import Text
-from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
 from corefast.wire.messages import Item, Kind
 
 log = structlog.get_logger()
@@ -46,14 +49,15 @@ class Delivery:
         self._repair = Repair(profile, self._unit)
         self._known: set[tuple[str, bytes]] = set()
         self._peers: dict[str, KnownPeer] = {}
+        self._reads: list[ReadElsewhere] = []
 
     @property
     def dropped(self) -> list[bytes]:
         """After `take`: messages of ours that failed here and must not be sent any more."""
         return self._progress.dropped
 
-    async def take(self, items: Sequence[Item]) -> list[StatusChanged]:
-        """Make *items* durable and return the statuses that they brought; the items may be acked then."""
+    async def take(self, items: Sequence[Item]) -> list[Event]:
+        """Make *items* durable and return the news that they brought; the items may be acked then."""
         profile = self._profile
         ciphertexts = [item for item in items if item.kind in _CIPHERTEXTS]
         async with profile.turn():
@@ -69,7 +73,7 @@ class Delivery:
                 self._repair.undo()
                 raise
             self._repair.done()
-        return self._progress.events(returned)
+        return [*self._progress.events(returned), *self._reads]
 
     @property
     def peers_to_serve(self) -> set[str]:
@@ -109,6 +113,9 @@ class Delivery:
         profile = self._profile
         peer = self._peers[item.sender.id]
         correspondent = peer.devices.get(item.sender.device) or Correspondent.new()
+        if peer.number == profile.account.number and item.kind == Kind.PREKEY:
+            if identity_in(item.body) != profile.own.identity.public:
+                raise IdentityChanged("the relay names our own number for somebody else")
         opened = correspondent.decrypt(profile.own, item.kind, item.body, profile.random)
         their_identity = correspondent.their_identity
         assert their_identity is not None, "a decrypted message has a session"
@@ -133,10 +140,11 @@ class Delivery:
             self._take_resent(item, content, plaintext)
 
     def _store(self, item: Item, content: Content, plaintext: bytes) -> None:
+        is_ours = item.sender.id == self._profile.account.number
         match content.body:
-            case Text():
+            case Text() if not is_ours:
                 self._put(item, What.TEXT, plaintext, content.at_ms)
-            case Read(ids):
+            case Read(ids) if not is_ours:
                 for message_id in ids:
                     self._progress.read(message_id, item.sender.id, item.at_ms)
                 self._put(item, What.READ, b"")
@@ -145,6 +153,30 @@ class Delivery:
                 self._put(item, What.READ, b"")
             case Unsupported(kind):
                 self._put_unreadable(item, ContentUnsupported(kind))
+            case Sent() as sent if is_ours:
+                self._take_sent(item, sent, plaintext)
+            case _:
+                self._put_unreadable(item, ContentMalformed("a message is not for this device"))
+
+    def _take_sent(self, item: Item, sent: Sent, plaintext: bytes) -> None:
+        """Take what another device of ours sent, as if it had been sent here."""
+        profile = self._profile
+        try:
+            said = decode_content(sent.content)
+            to = canonical_number(sent.to)
+        except CorefastError:
+            said, to = None, ""
+        match said:
+            case Content(id=message_id, at_ms=at_ms, body=Text()) if len(message_id) == ID_BYTES and to == sent.to:
+                row = OutboxRow(0, message_id, to, What.TEXT, _sound_time(at_ms, item.at_ms), sent.content)
+                profile.outbox.put_sent(self._unit, row)
+                self._put(item, What.SENT, plaintext, at_ms)
+            case Content(body=Read(ids)) if to == sent.to:
+                profile.inbox.set_read(self._unit, to, ids)
+                self._reads.append(ReadElsewhere(to, ids))
+                self._put(item, What.READ, b"")
+            case _:
+                self._put_unreadable(item, ContentMalformed("a message is not for this device"))
 
     def _take_resent(self, item: Item, content: Content, plaintext: bytes) -> None:
         """Put a message that came once more in the place of its record, where we asked for it."""
@@ -166,10 +198,9 @@ class Delivery:
         self._repair.ask(item, self._peers[item.sender.id].identity, error)
 
     def _put(self, item: Item, what: What, content: bytes, at_ms: int | None = None) -> None:
-        if at_ms is None or not 0 <= at_ms < _TIME_LIMIT_MS:
-            at_ms = item.at_ms
         now_ms = self._profile.clock()
-        row = InboxRow(0, item.sender.id, item.sender.device, item.id, what, at_ms, now_ms, content)
+        said_ms = item.at_ms if at_ms is None else _sound_time(at_ms, item.at_ms)
+        row = InboxRow(0, item.sender.id, item.sender.device, item.id, what, said_ms, now_ms, content)
         self._profile.inbox.put(self._unit, row, is_shown=what == What.READ)
 
 
@@ -189,9 +220,18 @@ def stored_event(row: InboxRow) -> Stored:
     if row.what == What.UNREADABLE:
         return unreadable(row.content.decode())
     content = decode_content(row.content)
+    if isinstance(content.body, Sent):
+        said = decode_content(content.body.content)
+        assert isinstance(said.body, Text), "nothing else that we sent is told"
+        return TextSent(row.seq, content.body.to, said.id, said.body.body, row.at_ms, row.device)
     if not isinstance(content.body, Text):
         return unreadable(ContentMalformed.code)
     return TextReceived(row.seq, row.sender, row.id, content.body.body, content.at_ms, content.name)
+
+
+def _sound_time(at_ms: int, relay_ms: int) -> int:
+    """Return an author's time, or the relay's where that is no time."""
+    return at_ms if 0 <= at_ms < _TIME_LIMIT_MS else relay_ms
 
 
 def _senders(items: Sequence[Item]) -> set[str]:

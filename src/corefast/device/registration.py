@@ -2,13 +2,15 @@
 
 import structlog
 
+from corefast.address import Address
 from corefast.device.connection import DeviceStopped
 from corefast.device.profile import Profile
 from corefast.endpoint.stock import StockChange
 from corefast.errors import RemoteRefused
+from corefast.limits import MAX_DEVICE_ID
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.messages import Attach, Attached, PutPreKeys, Register
+from corefast.wire.messages import Attach, Attached, LinkDevice, PutPreKeys, Register, Registered
 
 log = structlog.get_logger()
 
@@ -24,6 +26,9 @@ REMEDIES = {
     "attach.superseded": "this phone was started a second time; the newer one goes on",
     "bundle.invalid": "the relay refuses our keys; this is a fault of the program",
     "number.invalid": "the relay refuses this number",
+    "device.unlinked": "this device was unlinked from its number, or was away too long; link it again in a new --home",
+    "device.full": "the number has as many devices as it may; its first device unlinks one with /unlink",
+    "slot.closed": "linking was not completed in time; --link with a new code of the first device begins anew",
     "request": "the relay refuses this registration",
 }
 """Refusals after which trying again is of no use, and what a person can do."""
@@ -49,6 +54,7 @@ class Registration:
             if refused.code in REMEDIES:
                 raise stopped(refused.code) from None
             raise
+        await self._profile.set_others(len(set(attached.devices) - {self._profile.account.device}))
         wanted = attached.prekeys_wanted
         one_time_left = 0 if wanted else attached.one_time_left
         await self.fill_up(peer, one_time_left, 0 if wanted else attached.one_time_kem_left)
@@ -65,19 +71,41 @@ class Registration:
             await self.fill_up(peer, 1 << 30, 1 << 30)
 
     async def _attach(self, peer: Peer) -> Attached:
-        if self._profile.account.registered_ms:
+        account = self._profile.account
+        if account.registered_ms or not account.device:
             try:
                 return await self._call_attach(peer)
             except RemoteRefused as refused:
                 if refused.code not in _UNKNOWN_CODES:
                     raise
                 log.info("relay.forgot")
-        await self._register(peer)
+        if account.device > 1:
+            raise stopped("device.unlinked")
+        if account.device:
+            await self._register(peer)
+        else:
+            await self._link(peer)
         return await self._call_attach(peer)
 
     async def _call_attach(self, peer: Peer) -> Attached:
         answer: Attached = await peer.call(Attach())
+        if not self._profile.account.device:
+            await self._set_linked(answer.address)
         return answer
+
+    async def _link(self, peer: Peer) -> None:
+        """Become a device of the number whose first device approved our link key."""
+        profile = self._profile
+        change = await self._make(0, 0)
+        assert change is not None, "an empty stock needs an upload"
+        wish = LinkDevice(profile.account.meeting, profile.own.registration_id, change.upload)
+        linked: Registered = await peer.call(wish)
+        await self._set_linked(linked.address)
+
+    async def _set_linked(self, address: Address) -> None:
+        if not 1 < address.device <= MAX_DEVICE_ID:
+            raise stopped("request")  # the first device is another one
+        await self._profile.set_registered(self._profile.clock(), address.device)
 
     async def _register(self, peer: Peer) -> None:
         profile = self._profile
@@ -94,7 +122,7 @@ class Registration:
         )
         await peer.call(claim)
         self._may_replace = False
-        await profile.set_registered(profile.clock())
+        await profile.set_registered(profile.clock(), 1)
 
     async def _make(self, one_time_left: int, one_time_kem_left: int) -> StockChange | None:
         """Return a change of the stock, which is committed; None where none is needed."""

@@ -10,20 +10,25 @@ from corefast.address import canonical_number
 from corefast.device.client import Device
 from corefast.device.echo import echo
 from corefast.device.event import (
+    DevicesNews,
     Event,
     IdentityNews,
     Limited,
+    LinkFailed,
     Offline,
+    ReadElsewhere,
     Ready,
     Safety,
     StatusChanged,
     Stopped,
     TextReceived,
+    TextSent,
     Unreadable,
 )
 from corefast.device.name import decode_id, encode_id
 from corefast.device.stream import MAX_LINE_BYTES, Lines, Output
 from corefast.errors import CorefastError, ParameterInvalid, RateLimited
+from corefast.wire.messages import ListedDevice
 
 MAX_RUNNING = 256
 """Commands that are being carried out at a time; further lines wait in the pipe."""
@@ -32,7 +37,8 @@ MAX_RUNNING = 256
 class Command(msgspec.Struct, frozen=True):
     """A line of the input: a text to send (an `id` of yours makes a repeat harmless), ids that were read, or a number.
 
-    Of *safety* the safety number is told; the identity key that *accept* has is accepted.
+    Of *safety* the safety number is told; the identity key that *accept* has is accepted. *link*, *devices* and
+    *unlink* are about our own number's devices.
     """
 
     to: str = ""
@@ -41,6 +47,9 @@ class Command(msgspec.Struct, frozen=True):
     read: list[str] | None = None
     safety: str = ""
     accept: str = ""
+    link: bool = False
+    devices: bool = False
+    unlink: int = 0
 
 
 _decode_command = msgspec.json.Decoder(Command).decode
@@ -50,9 +59,10 @@ _encode = msgspec.json.Encoder().encode
 class Script:
     """Tells what happens on stdout and takes commands from stdin."""
 
-    def __init__(self, device: Device, *, has_echo: bool) -> None:
+    def __init__(self, device: Device, *, has_echo: bool, offers_link: bool = False) -> None:
         self._device = device
         self._has_echo = has_echo
+        self._offers_link = offers_link
         self._output = Output()
         self._running: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MAX_RUNNING)
@@ -63,6 +73,10 @@ class Script:
             await self._output.write(b"".join(_line(fields_of(event)) for event in batch))
             if self._has_echo:
                 await self._echo(batch)
+            if self._offers_link and any(isinstance(event, Ready) for event in batch):
+                self._offers_link = False
+                await self._room.acquire()
+                self._start(self._run(b'{"link":true}'))
             await self._device.mark_shown(batch)
 
     async def _echo(self, batch: list[Event]) -> None:
@@ -93,17 +107,32 @@ class Script:
             if command.read is not None:
                 await self._device.mark_read([decode_id(each) for each in command.read])
                 return
-            if number := command.safety or command.accept:
-                if command.accept:
-                    await self._device.accept_identity(number)
-                await self._output.write(_line(_safety_fields(await self._device.safety(number))))
-                return
-            message_id = decode_id(command.id) if command.id else None
-            sent = await self._device.send_text(command.to, command.text, message_id)
-            answer = {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
+            answer = await self._serve(command)
         except CorefastError as error:
             answer = {"event": "error", "code": error.code, "text": str(error)}
         await self._output.write(_line(answer))
+
+    async def _serve(self, command: Command) -> dict[str, Any]:
+        """Do what *command* says and return the line that answers it."""
+        if command.link:
+            offer = await self._device.offer_link()
+            return {"event": "link", "code": offer.code, "expires_ms": offer.expires_ms}
+        if command.devices:
+            return self._device_fields(await self._device.devices())
+        if command.unlink:
+            return self._device_fields(await self._device.unlink(command.unlink))
+        if number := command.safety or command.accept:
+            if command.accept:
+                await self._device.accept_identity(number)
+            return _safety_fields(await self._device.safety(number))
+        message_id = decode_id(command.id) if command.id else None
+        sent = await self._device.send_text(command.to, command.text, message_id)
+        return {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
+
+    def _device_fields(self, devices: list[ListedDevice]) -> dict[str, Any]:
+        ours = self._device.device
+        listed = [{"device": d.device, "seen_ms": d.seen_ms, "is_this": d.device == ours} for d in devices]
+        return {"event": "devices", "devices": listed}
 
 
 def _parse(line: bytes) -> Command:
@@ -113,9 +142,12 @@ def _parse(line: bytes) -> Command:
     try:
         command = _decode_command(line)
     except (msgspec.DecodeError, RecursionError):
-        raise ParameterInvalid('a line is {"to": number, "text": text} or {"read": [ids]}') from None
-    if sum((command.read is not None, bool(command.to), bool(command.safety), bool(command.accept))) != 1:
-        raise ParameterInvalid('a line has either "to" and "text", or "read", or "safety", or "accept"')
+        raise ParameterInvalid('a line is {"to": number, "text": text} or {"read": [ids]}; see docs/phone.md') from None
+    about = (command.safety, command.accept, command.link, command.devices, command.unlink)
+    if sum(map(bool, (command.to, command.read is not None, *about))) != 1 or not 0 <= command.unlink < 1 << 16:
+        raise ParameterInvalid(
+            'a line has one of "to" with "text", "read", "safety", "accept", "link", "devices", "unlink"'
+        )
     return command
 
 
@@ -129,11 +161,15 @@ def _line(fields: dict[str, Any]) -> bytes:
 def fields_of(event: Event) -> dict[str, Any]:
     """Return the JSON object of *event*."""
     writers: dict[type, Callable[[Any], dict[str, Any]]] = {
-        Ready: lambda e: {"event": "ready", "number": e.number},
+        Ready: lambda e: {"event": "ready", "number": e.number, "device": e.device},
         Offline: lambda e: {"event": "error", "code": e.code, "text": e.text},
         Limited: lambda e: {"event": "limited", "code": RateLimited.code, "retry_after_ms": e.retry_after_ms},
         Stopped: lambda e: {"event": "error", "code": e.code, "text": e.text},
         TextReceived: _text_fields,
+        TextSent: _sent_fields,
+        ReadElsewhere: lambda e: {"event": "read", "from": e.sender, "ids": [encode_id(each) for each in e.ids]},
+        DevicesNews: lambda e: {"event": "devices_changed", "devices": e.devices},
+        LinkFailed: lambda e: {"event": "link_failed", "code": e.code, "text": e.text},
         StatusChanged: _status_fields,
         Unreadable: lambda e: _stored_fields("unreadable", e) | {"code": e.code},
         IdentityNews: lambda e: _stored_fields("identity_changed", e),
@@ -145,6 +181,11 @@ def _text_fields(event: TextReceived) -> dict[str, Any]:
     fields: dict[str, Any] = {"event": "message", "from": event.sender, "id": encode_id(event.id), "type": "text"}
     fields |= {"text": event.text, "at_ms": event.at_ms}
     return fields | ({"name": event.name} if event.name else {})
+
+
+def _sent_fields(event: TextSent) -> dict[str, Any]:
+    fields: dict[str, Any] = {"event": "sent", "to": event.recipient, "id": encode_id(event.id), "type": "text"}
+    return fields | {"text": event.text, "at_ms": event.at_ms, "device": event.device}
 
 
 def _echo_fields(event: TextReceived, answer_id: bytes) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from corefast.errors import (
     SealBroken,
     StoreError,
 )
-from corefast.limits import MAX_UNANSWERED_POSTS
+from corefast.limits import MAX_DEVICES, MAX_UNANSWERED_POSTS
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
@@ -324,17 +324,19 @@ def take_bundle(
     profile: Profile, unit: Unit, progress: Progress, peer: KnownPeer, bundle: Bundle, renew: Collection[int] = ()
 ) -> Trust:
     """Bring the peer's devices in line with the relay's list: a session for each, a new one for those to *renew*."""
+    if len(bundle.devices) > MAX_DEVICES:
+        raise BundleInvalid("the relay names more devices than a number can have")
+    if peer.number == profile.account.number and bundle.identity != profile.own.identity.public:
+        raise BundleInvalid("the relay names another identity for our own devices")
     trust = check_identity(peer.identity, bundle.identity)
     if trust is Trust.CHANGED:
         put_identity_news(profile, unit, progress, peer.number)
-    # A list that moved on means a device that was set up anew: it does not hold the old session.
-    is_moved = peer.devices_version not in (0, bundle.devices_version)
     peer.see_identity(bundle.identity)
     for device in set(peer.devices) - {each.device for each in bundle.devices}:
         profile.directory.delete_session(unit, peer, device)
     for each in bundle.devices:
         correspondent = peer.use(each.device)
-        if is_moved or each.device in renew or not correspondent.has_session:
+        if each.device in renew or not correspondent.has_session:
             correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
     peer.set_devices(bundle.devices_version)
     return trust

@@ -13,18 +13,26 @@ from corefast.address import canonical_number, display_number
 from corefast.device.client import Device
 from corefast.device.echo import echo
 from corefast.device.event import (
+    DevicesNews,
     Event,
     IdentityNews,
     Limited,
+    LinkFailed,
+    LinkOffered,
     Offline,
+    ReadElsewhere,
     Ready,
     StatusChanged,
     Stopped,
     TextReceived,
+    TextSent,
     Unreadable,
 )
+from corefast.device.link_code import draw_qr
+from corefast.device.profile import unix_ms
 from corefast.device.stream import Lines
 from corefast.errors import CorefastError
+from corefast.wire.messages import ListedDevice
 
 PROMPT = "> "
 MAX_REMEMBERED = 1_000
@@ -40,15 +48,21 @@ HELP = """\
   /to NUMBER [TEXT]      talk with NUMBER from now on
   /safety NUMBER         show the safety number that you and NUMBER compare
   /accept NUMBER         accept NUMBER's new identity key, once the safety numbers are the same
+  /link                  show a code that makes another phone a device of your number
+  /devices               list your number's devices
+  /unlink N              cut one of them off
   /quit                  leave; what is under way goes on at the next start"""
 
 
 class Terminal:
     """Shows events and takes what is typed."""
 
-    def __init__(self, device: Device, *, has_echo: bool, console: Console | None = None) -> None:
+    def __init__(
+        self, device: Device, *, has_echo: bool, offers_link: bool = False, console: Console | None = None
+    ) -> None:
         self._device = device
         self._has_echo = has_echo
+        self._offers_link = offers_link
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._is_typing = sys.stdin.isatty()
         self._partners: list[str] = []
@@ -61,6 +75,9 @@ class Terminal:
         async for batch in self._device.batches():
             for event in batch:
                 self._show(event)
+                if self._offers_link and isinstance(event, Ready):
+                    self._offers_link = False
+                    await self._try("/link")
             if self._has_echo:
                 await echo(self._device, batch)
             await self._device.mark_shown(batch)
@@ -73,12 +90,15 @@ class Terminal:
             text = line.decode(errors="replace").strip()
             if text in ("/quit", "/exit"):
                 return
-            try:
-                await self._do(text)
-            except CorefastError as error:
-                self._print(Styled(str(error), style="red"))
+            await self._try(text)
         if not self._is_typing:
             await asyncio.Event().wait()
+
+    async def _try(self, text: str) -> None:
+        try:
+            await self._do(text)
+        except CorefastError as error:
+            self._print(Styled(str(error), style="red"))
 
     async def _do(self, text: str) -> None:
         if text == "/help":
@@ -90,6 +110,12 @@ class Terminal:
         elif text == "/accept" or text.startswith("/accept "):
             await self._device.accept_identity(text[7:].strip())
             self._print(Styled("accepted", style="green"))
+        elif text == "/link":
+            self._show_code(await self._device.offer_link())
+        elif text == "/devices":
+            self._show_devices(await self._device.devices())
+        elif text.startswith("/unlink "):
+            await self._unlink(text[8:].strip())
         elif text.startswith("/"):
             self._print(Styled("unknown command; /help lists them", style="yellow"))
         elif text:
@@ -126,6 +152,12 @@ class Terminal:
                 Styled(f"this identity key is new; /accept {safety.number} if the digits agree", style="yellow")
             )
 
+    async def _unlink(self, number: str) -> None:
+        if number.isascii() and number.isdecimal() and len(number) < 4:
+            self._show_devices(await self._device.unlink(int(number)))
+        else:
+            self._print(Styled("write /unlink and the number of a device; /devices lists them", style="yellow"))
+
     async def _say(self, text: str) -> None:
         partner = self._partner or (self._partners[0] if len(self._partners) == 1 else "")
         if not partner:
@@ -159,6 +191,17 @@ class Terminal:
                 who = display_number(event.sender)
                 text = f"{who} has a new identity key: a new phone, or somebody else; /safety {event.sender} to compare"
                 self._print(Styled(text, style="bold yellow"))
+            case TextSent():
+                line = Styled(time.strftime("%H:%M ", time.localtime(event.at_ms / 1_000)), style="dim")
+                line.append(f"you to {display_number(event.recipient)}", style="bold")
+                self._print(line.append(f"  {printable(event.text)}", style="default"))
+            case DevicesNews():
+                words = ", ".join(map(str, event.devices))
+                self._print(Styled(f"your number's devices are now {words}", style="bold yellow"))
+            case LinkFailed():
+                self._print(Styled(f"linking failed: {event.text}", style="bold red"))
+            case ReadElsewhere():
+                pass
             case Stopped():
                 self._print(Styled(printable(event.text), style="red"))
 
@@ -181,6 +224,20 @@ class Terminal:
         excerpt = self._texts.get(event.id, "")
         words = [_TICKS[event.status], event.status, excerpt, f"({event.code})" if event.code else ""]
         self._print(Styled("      " + " ".join(filter(None, words)), style=_STYLES[event.status]))
+
+    def _show_code(self, offer: LinkOffered) -> None:
+        """Show a code as a picture and as text, on lines of its own so that it can be copied."""
+        minutes = max(0, offer.expires_ms - unix_ms()) // 60_000
+        self._print(Styled(f"give this to your other phone; it works once, for {minutes} minutes:", style="bold"))
+        self._console.file.write(f"{draw_qr(offer.code)}\n{offer.code}\n")
+        self._print(Styled("there: corefast phone --link CODE --home DIR. Whoever reads it reads along.", style="dim"))
+
+    def _show_devices(self, devices: list[ListedDevice]) -> None:
+        for each in devices:
+            seen = time.strftime("last here %Y-%m-%d", time.localtime(each.seen_ms / 1_000)) if each.seen_ms else ""
+            words = [str(each.device), "(first)" if each.device == 1 else "", seen]
+            words.append("this one" if each.device == self._device.device else "")
+            self._print(Styled("  ".join(filter(None, words))))
 
     def _print(self, line: Styled) -> None:
         """Print above the prompt. What is half typed stays in the terminal's own line buffer."""

@@ -165,3 +165,11 @@ class Correspondent:
         if self.their_identity not in (None, session.their_identity):
             self._sessions.clear()
         self._sessions.replace(session)
+
+
+def identity_in(prekey_message: bytes) -> bytes:
+    """Return the identity key (33 bytes) that a prekey message claims, before anything is done with it.
+
+    A session that it starts has this identity. Raises `MessageMalformed`, `MessageVersionUnsupported`.
+    """
+    return PreKeySignalMessage.parse(prekey_message).identity

@@ -26,5 +26,5 @@ def bundle_of(bundle: Bundle, device: DeviceBundle) -> PreKeyBundle:
 
 
 def fan_out(plaintext: bytes, correspondents: Mapping[int, Correspondent], random: Random) -> list[Part]:
-    """Return *plaintext* encrypted for every device; all of them must have a session."""
-    return [Part(device, *each.encrypt(plaintext, random)) for device, each in correspondents.items()]
+    """Return *plaintext* encrypted for every device, in the order of their ids; all of them must have a session."""
+    return [Part(device, *correspondents[device].encrypt(plaintext, random)) for device in sorted(correspondents)]

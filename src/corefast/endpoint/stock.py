@@ -81,11 +81,11 @@ class OwnKeys:
         self._made_ms: dict[tuple[KeyKind, int], int] = {}
 
     @classmethod
-    def new(cls, random: Random) -> "OwnKeys":
-        """Make an identity; prekeys come with the first `make_upload`."""
+    def new(cls, random: Random, identity: KeyPair | None = None) -> "OwnKeys":
+        """Make an identity, or take the one that the account's other devices have; prekeys come by `make_upload`."""
         first_ids = (_random_id(random), _random_id(random), _random_id(random))
         registration_id = 1 + int.from_bytes(random(4), "big") % _REGISTRATION_ID_LIMIT
-        return cls(KeyPair.generate(random), registration_id, first_ids)
+        return cls(identity or KeyPair.generate(random), registration_id, first_ids)
 
     def encode_account(self) -> bytes:
         """Return identity, registration id and id counters as bytes; secret."""

@@ -110,7 +110,9 @@ class Relay:
 
     def _make_service(self) -> Service:
         registration = Registration(self._registry, self.admission, self._prekeys, self._database, self._on_replaced)
-        self._linking = Linking(self._registry, registration, self._prekeys, self._database, self._on_unlinked)
+        self._linking = Linking(
+            self._registry, registration, self._prekeys, self._database, self._on_unlinked, self._clock()
+        )
         return Service(
             database=self._database,
             router=self._router,

@@ -17,6 +17,9 @@ from corefast.wire.messages import DeviceList, LinkDevice, ListedDevice
 SEEN_MS = 86_400_000
 """How exactly it is known when a device was here: one write a device and day."""
 
+GRACE_MS = 3_600_000
+"""Nobody is dropped before a relay has been up this long: while it was away, no device could show itself."""
+
 _log = get_logger("corefast.relay")
 
 
@@ -30,12 +33,14 @@ class Linking:
         prekeys: PreKeys,
         database: Database,
         on_unlinked: Callable[[Device], None],
+        started_ms: int,
     ) -> None:
         self._registry = registry
         self._registration = registration
         self._prekeys = prekeys
         self._database = database
         self._on_unlinked = on_unlinked
+        self._started_ms = started_ms
 
     def check_room(self, account: Account) -> None:
         """Raise `DevicesFull` where the number has as many devices as it may."""
@@ -106,7 +111,7 @@ class Linking:
         for device in self._registry.linked.values():
             if presence.holder(device) is not None:
                 self._add_seen(unit, device, now_ms)
-            elif self._registry.seen_ms.get(device.row, 0) + DEVICE_LIFE_MS <= now_ms:
+            elif max(self._registry.seen_ms[device.row] + DEVICE_LIFE_MS, self._started_ms + GRACE_MS) <= now_ms:
                 absent.append(device)
         if unit.ops:
             await self._database.commit(unit)

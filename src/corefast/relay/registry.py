@@ -10,7 +10,7 @@ from corefast.errors import NumberInvalid, NumberTaken, Overloaded, ParameterInv
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.mailbox import MAX_SHARDS, Account, Device
 from corefast.relay.prekeys import PreKeys, check_upload
-from corefast.relay.store.account import AccountStore, add_claim
+from corefast.relay.store.account import AccountStore, History, add_claim
 from corefast.relay.store.code import add_delete
 from corefast.store.database import Database, Unit
 from corefast.wire.messages import Register
@@ -193,20 +193,28 @@ class Registration:
 
     async def _claim(self, link_key: bytes, claim: Register, code: bytes) -> Device:
         old = self._registry.find(claim.number)
-        version = old.devices_version + 1 if old is not None else 1
+        history = await self._history(claim, old)
         row = self._registry.next_device()
         unit = Unit()
-        add_claim(unit, claim, link_key, row, version)
+        add_claim(unit, claim, link_key, row, history)
         self._prekeys.add_first(unit, row, claim.prekeys)
         for device in old.devices if old is not None else ():
             self._prekeys.add_drop(unit, device.row)
         if code:
             add_delete(unit, claim.number, code)
         await self._database.commit(unit)
-        made, replaced = self._registry.replace(claim, link_key, row, version)
+        made, replaced = self._registry.replace(claim, link_key, row, history.devices_version)
         if replaced:
             await self._on_replaced(replaced)
         return made
+
+    async def _history(self, claim: Register, old: Account | None) -> History:
+        """Return where the number's list goes on; the same identity gives no device id out again."""
+        if old is None:
+            return History(1, 1)
+        is_same = await self._registry.identity(claim.number) == claim.identity
+        last_device = await self._registry.last_device(claim.number) if is_same else 1
+        return History(old.devices_version + 1, last_device)
 
     def _check_form(self, claim: Register) -> None:
         if canonical_number(claim.number, development=self._admission.mode is Mode.OPEN) != claim.number:

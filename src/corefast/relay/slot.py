@@ -28,16 +28,17 @@ class Slot:
         self.owner = owner
         self.expires_ms = expires_ms
         self.link_key = b""
-        self.is_approved = False
+        self.is_joined = self.is_approved = False
         self.answer: asyncio.Future[bytes] | None = None
+        """What the first device will say, while somebody waits for it."""
 
     def join(self, link_key: bytes, message: bytes) -> "asyncio.Future[bytes]":
         """Use the slot up for *link_key*; return what the first device's answer will be."""
-        if self.answer is not None:
+        if self.is_joined:
             raise SlotClosed("this code was used already; have the first device show a new one")
         if len(message) > MAX_JOIN_BYTES:
             raise ParameterInvalid(f"a slot takes at most {MAX_JOIN_BYTES} bytes of who joins")
-        self.link_key = link_key
+        self.link_key, self.is_joined = link_key, True
         self.answer = asyncio.get_running_loop().create_future()
         return self.answer
 
@@ -78,6 +79,7 @@ class Slots:
         except TimeoutError:
             self.close(slot)
             message = b""
+        slot.answer = None
         if not message:
             raise SlotRefused("the first device did not agree; have it show a new code")
         return message

@@ -28,7 +28,17 @@ class Unsupported(msgspec.Struct, frozen=True, array_like=True, tag=0):
     kind: int
 
 
-Body = Saying | Read | ResendRequest | Unsupported
+class Sent(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Between devices of one number: what another of them sent to *to*; *content* is that plaintext, padding and all.
+
+    From anybody else, and one inside another, it is malformed.
+    """
+
+    to: str
+    content: bytes
+
+
+Body = Saying | Read | Sent | ResendRequest | Unsupported
 
 
 class Medium(msgspec.Struct, frozen=True, array_like=True):

@@ -15,7 +15,7 @@ from corefast.errors import ContentMalformed, ContentUnsupported, MessageDowngra
 from corefast.logs import get_logger
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
 from corefast.wire.messages import Item, Kind
 
 log = get_logger()
@@ -81,6 +81,8 @@ class Batch:
             content = decode_content(plaintext)
             if content.id != item.id:
                 raise ContentMalformed("a message carries another id inside than outside")
+            if isinstance(content.body, Sent):
+                raise ContentMalformed("a message is for another device of its author")
         except Exception as error:
             if not isinstance(error, PeerError):
                 log.exception("a message could not be taken in")

@@ -36,12 +36,13 @@ _SWEEP = Statement("DELETE FROM inbox WHERE what = 2 AND received_ms < ?")
 
 
 class What(IntEnum):
-    """What a row of the inbox (all) or the outbox (the first two) is."""
+    """What a row of the inbox (all) or the outbox (the first two, and copies for our other devices) is."""
 
     TEXT = 1
     READ = 2
     UNREADABLE = 3
     IDENTITY_CHANGED = 4
+    SENT = 5
 
 
 class InboxRow(NamedTuple):

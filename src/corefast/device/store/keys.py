@@ -11,22 +11,40 @@ from corefast.store.database import Database, Statement, Unit
 
 log = structlog.get_logger()
 
-_LOAD_ACCOUNT = Statement("SELECT number, registered_ms, link_key, own_keys FROM account")
+_LOAD_ACCOUNT = Statement(
+    "SELECT number, registered_ms, link_key, own_keys, device, meeting, name, others FROM account"
+)
 _LOAD_PREKEYS = Statement("SELECT kind, id, made_ms, private FROM prekey ORDER BY made_ms, id")
-_CREATE = Statement("INSERT INTO account (slot, number, registered_ms, link_key, own_keys) VALUES (1, ?, 0, ?, ?)")
+_CREATE = Statement(
+    "INSERT INTO account (slot, number, registered_ms, link_key, own_keys, device, meeting, name)"
+    " VALUES (1, ?, 0, ?, ?, ?, ?, ?)"
+)
 _SAVE_KEYS = Statement("UPDATE account SET own_keys = ?")
-_SAVE_REGISTERED = Statement("UPDATE account SET registered_ms = ?")
+_SAVE_REGISTERED = Statement("UPDATE account SET registered_ms = ?, device = ?, meeting = x''")
+_SAVE_OTHERS = Statement("UPDATE account SET others = ?")
+_ABANDON = [
+    Statement("DELETE FROM account WHERE device = 0"),
+    Statement("DELETE FROM prekey"),
+    Statement("DELETE FROM peer"),
+]
 _PUT_PREKEY = Statement("INSERT INTO prekey (kind, id, made_ms, private) VALUES (?, ?, ?, ?)")
 _DELETE_PREKEY = Statement("DELETE FROM prekey WHERE kind = ? AND id = ?")
 
 
 class Account(NamedTuple):
-    """Who this device is. `registered_ms` is 0 until the relay has agreed."""
+    """Who this device is. `registered_ms` is 0 until the relay has agreed.
+
+    *device* is 0 for one that is being linked, in the slot *meeting*; *others* counts the number's further devices.
+    """
 
     number: str
     registered_ms: int
     link_key: bytes
     own: OwnKeys
+    device: int = 1
+    meeting: bytes = b""
+    name: str = ""
+    others: int = 0
 
 
 class KeyStore:
@@ -44,19 +62,29 @@ class KeyStore:
         rows = await self._database.fetch(_LOAD_ACCOUNT)
         if not rows:
             return None
-        number, registered_ms, link_key, own_keys = rows[0]
+        number, registered_ms, link_key, own_keys, device, meeting, name, others = rows[0]
         records = await self._load_prekeys()
         try:
             own = OwnKeys.restore(self._vault.open("account", b"own_keys", own_keys), records)
-            return Account(number, registered_ms, self._vault.open("account", b"link_key", link_key), own)
+            private = self._vault.open("account", b"link_key", link_key)
+            shown = self._vault.open("account", b"name", name).decode() if name else ""
+            return Account(number, registered_ms, private, own, device, meeting, shown, others)
         except (SealBroken, SnapshotInvalid) as error:
             raise SetupError(
                 f"the phone's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
             ) from None
 
-    def create(self, unit: Unit, number: str, link_key: bytes, own: OwnKeys) -> None:
-        sealed_keys = self._vault.seal("account", b"own_keys", own.encode_account())
-        unit.add(_CREATE, number, self._vault.seal("account", b"link_key", link_key), sealed_keys, rows=1)
+    def create(self, unit: Unit, account: Account) -> None:
+        seal = self._vault.seal
+        sealed_keys = seal("account", b"own_keys", account.own.encode_account())
+        link_key = seal("account", b"link_key", account.link_key)
+        name = seal("account", b"name", account.name.encode()) if account.name else b""
+        unit.add(_CREATE, account.number, link_key, sealed_keys, account.device, account.meeting, name, rows=1)
+
+    def abandon(self, unit: Unit) -> None:
+        """Forget an account whose linking came to nothing, and all that came with it."""
+        for statement in _ABANDON:
+            unit.add(statement)
 
     def save_change(self, unit: Unit, change: StockChange) -> None:
         """Add new prekeys and drop old ones."""
@@ -71,8 +99,11 @@ class KeyStore:
         """Delete a one-time prekey that a message consumed; the commit fails unless it is there."""
         unit.add(_DELETE_PREKEY, int(kind), key_id, rows=1)
 
-    def save_registered(self, unit: Unit, at_ms: int) -> None:
-        unit.add(_SAVE_REGISTERED, at_ms, rows=1)
+    def save_registered(self, unit: Unit, at_ms: int, device: int) -> None:
+        unit.add(_SAVE_REGISTERED, at_ms, device, rows=1)
+
+    def save_others(self, unit: Unit, others: int) -> None:
+        unit.add(_SAVE_OTHERS, others, rows=1)
 
     async def _load_prekeys(self) -> list[KeyRecord]:
         records, damaged = [], 0

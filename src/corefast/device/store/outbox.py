@@ -26,8 +26,11 @@ _OPEN = Statement(
     " WHERE state < 2 AND seq > ? ORDER BY seq LIMIT ?"
 )
 _STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
-_SWEEP = Statement("DELETE FROM outbox WHERE what = 2 AND state >= 2 AND at_ms < ?")
+_SWEEP = Statement("DELETE FROM outbox WHERE what IN (2, 5) AND state >= 2 AND at_ms < ?")
 _PURGE = Statement("UPDATE outbox SET content = x'' WHERE content <> x'' AND state >= 2 AND at_ms < ?")
+_PUT_SENT = Statement(
+    "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, 1, 2, ?, ?)"
+)
 
 _SENT = Statement(
     "UPDATE outbox SET state = 2, sent_ms = ?, parts = NULL"
@@ -96,6 +99,10 @@ class OutboxStore:
         sealed = self._vault.seal("outbox", row.id, row.content)
         unit.add(_ACCEPT, row.id, row.recipient, int(row.what), row.at_ms, sealed)
 
+    def put_sent(self, unit: Unit, row: OutboxRow) -> None:
+        """Add a text that another device of ours sent, so that its states are known here too."""
+        unit.add(_PUT_SENT, row.id, row.recipient, row.at_ms, self._vault.seal("outbox", row.id, row.content))
+
     def save_parts(
         self, unit: Unit, message_id: bytes, devices_version: int, parts: list[Part], identity: bytes | None
     ) -> None:
@@ -135,7 +142,7 @@ class OutboxStore:
         unit.add(_EXPIRED, message_id, recipient)
 
     def sweep(self, unit: Unit, before_ms: int) -> None:
-        """Forget what the relay has and nobody may ask for any more: the contents of texts, receipts altogether."""
+        """Forget what the relay has and nobody may ask for any more: contents of texts, whole receipts and copies."""
         unit.add(_SWEEP, before_ms)
         unit.add(_PURGE, before_ms)
 

@@ -17,6 +17,7 @@ _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = 
 _LOAD_PARTS = Statement(
     "SELECT device, kind, number, content FROM session_part WHERE peer = ? ORDER BY device, kind, number"
 )
+_IDENTITIES = Statement("SELECT number, identity, is_accepted FROM peer LIMIT ?")
 _SAVE_PEER = Statement(
     "INSERT INTO peer (number, devices_version, identity, is_accepted) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (number) DO UPDATE SET devices_version = excluded.devices_version, identity = excluded.identity,"
@@ -90,6 +91,16 @@ class PeerStore:
                 continue
             parts.setdefault(device, []).append((kind, part, content))
         return parts
+
+    async def identities(self, limit: int) -> list[tuple[str, bytes, bool]]:
+        """Return number, identity key and whether it is accepted, of at most *limit* peers; no damaged one."""
+        found = []
+        for number, sealed, is_accepted in await self._database.fetch(_IDENTITIES, limit):
+            try:
+                found.append((number, self._vault.open("peer", number.encode(), sealed), bool(is_accepted)))
+            except SealBroken as error:
+                log.error("identity.damaged", code=error.code)
+        return found
 
     def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes, *, is_accepted: bool) -> None:
         sealed = self._vault.seal("peer", number.encode(), identity)

@@ -14,7 +14,9 @@ _PIN = Statement("SELECT pin, pin_failures, pin_retry_ms FROM number WHERE numbe
 _PUT_PIN = Statement("UPDATE number SET pin = ?, pin_failures = 0, pin_retry_ms = 0 WHERE number = ?")
 _PUT_FAILURE = Statement("UPDATE number SET pin_failures = ?, pin_retry_ms = ? WHERE number = ?")
 _DELETE_NUMBER = Statement("DELETE FROM number WHERE number = ?")
-_PUT_NUMBER = Statement("INSERT INTO number (number, identity, devices_version, shards) VALUES (?, ?, ?, ?)")
+_PUT_NUMBER = Statement(
+    "INSERT INTO number (number, identity, devices_version, shards, last_device) VALUES (?, ?, ?, ?, ?)"
+)
 _RETIRE = Statement("UPDATE device SET link_key = NULL WHERE number = ? AND link_key IS NOT NULL")
 _PUT_DEVICE = Statement(
     "INSERT INTO device (id, number, device, link_key, registration_id, signed_id, signed_public, signed_signature,"
@@ -33,6 +35,13 @@ class PinState(NamedTuple):
     digest: bytes
     failures: int
     retry_ms: int
+
+
+class History(NamedTuple):
+    """What a new claim takes over from the one before."""
+
+    devices_version: int
+    last_device: int
 
 
 class AccountStore:
@@ -73,11 +82,11 @@ class AccountStore:
         await self._database.commit(unit)
 
 
-def add_claim(unit: Unit, claim: Register, link_key: bytes, device: int, devices_version: int) -> None:
+def add_claim(unit: Unit, claim: Register, link_key: bytes, device: int, history: History) -> None:
     """Let *unit* give the number to the claim's identity with one device; who had it before keeps nothing."""
     unit.add(_RETIRE, claim.number)
     unit.add(_DELETE_NUMBER, claim.number)
-    unit.add(_PUT_NUMBER, claim.number, claim.identity, devices_version, claim.shards)
+    unit.add(_PUT_NUMBER, claim.number, claim.identity, history.devices_version, claim.shards, history.last_device)
     _add_device(unit, device, Address(claim.number, 1), link_key, (claim.registration_id, claim.prekeys))
 
 
