@@ -19,9 +19,8 @@ def main() -> None:
         target = importlib.import_module(f"tests.fuzz.{name}")
     corpus = Path(folder)
     corpus.mkdir(parents=True, exist_ok=True)
-    if not any(option.startswith("-merge") for option in options):
-        for number, seed in enumerate([*target.seeds(), *kept(name)]):
-            (corpus / f"seed-{number}").write_bytes(seed)
+    for number, seed in enumerate([*target.seeds(), *kept(name)]):
+        (corpus / f"seed-{number}").write_bytes(seed)
     atheris.Setup([sys.argv[0], str(corpus), *options], target.run)
     atheris.Fuzz()
 

@@ -15,6 +15,7 @@ from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.protocol.session import Session
 from tests.protocol.attacker import attacker, victim
 from tests.protocol.model_wire import Prekey, Refused, Signal, write_pq
+from tests.protocol.stored import Rows, state_of
 
 from .fixed import Draw, messages_of, snapshot_of
 
@@ -24,11 +25,13 @@ PARSE, RECORDED, SEALED, FIRST, FIRST_SEALED, DISTRIBUTION, GROUP, GROUP_SIGNED 
 
 
 @cache
-def _begun() -> bytes:
-    """Our snapshot of the attacker's session behind its first message."""
+def _begun() -> Rows:
+    """What is stored of the attacker's session behind its first message."""
     them = Correspondent.new()
     them.decrypt(victim(), 3, attacker().first(), Draw(b"us"))
-    return them.snapshot()
+    rows = Rows()
+    rows.save(them)
+    return rows
 
 
 def _group() -> tuple[GroupSender, GroupReceiver]:
@@ -92,7 +95,7 @@ def _recorded(message: bytes, choice: int) -> None:
 def _sealed(body: bytes, _: int) -> None:
     message = attacker().seal(body)
     if message is not None:
-        _open(Correspondent.restore(_begun()), 2, message)
+        _open(_begun().load(), 2, message)
 
 
 def _first(message: bytes, _: int) -> None:
@@ -144,17 +147,17 @@ def _read(session: Session, message: bytes) -> None:
 
 
 def _open(them: Correspondent, kind: int, message: bytes) -> None:
-    before = them.snapshot()
+    before = state_of(them)
     try:
         them.decrypt(victim(), kind, message, Draw(b"us"))
     except PeerError:
-        assert them.snapshot() == before
+        assert state_of(them) == before
         return
-    after = them.snapshot()
+    after = state_of(them)
     try:
         them.decrypt(victim(), kind, message, Draw(b"us"))
     except PeerError:
-        assert them.snapshot() == after
+        assert state_of(them) == after
     else:
         raise AssertionError("a message was read twice")
 

@@ -5,12 +5,14 @@ The seal of the vault keeps strangers out; a fault of ours, or of an older relea
 
 from collections.abc import Callable
 
+from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.selection import Selection
 from corefast.endpoint.vault import Vault
 from corefast.errors import KeyMalformed, SealBroken, SnapshotInvalid
 from corefast.protocol.group import Distribution, GroupReceiver, GroupSender
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.session import Session
+from tests.protocol.stored import Rows, state_of
 
 from .fixed import RECORDED, Draw, messages_of, refusal_of, snapshot_of
 
@@ -53,7 +55,7 @@ def _session(data: bytes) -> None:
     except SnapshotInvalid:
         return
     written = session.snapshot()
-    assert Session.restore(written).snapshot() == written and len(written) <= len(data) + 1
+    assert Session.restore(written).snapshot() == written and len(written) <= len(data) + 64
     refusal_of(lambda: session.encrypt(b"on", Draw(b"session")))
     for state in STATES:
         for message in messages_of(state):
@@ -67,9 +69,10 @@ def _selection(data: bytes) -> None:
         selection = Selection.restore(data)
     except SnapshotInvalid:
         return
-    written = selection.snapshot()
-    assert Selection.restore(written).snapshot() == written
     refusal_of(lambda: list(selection.candidates()))
+    rows, them = Rows(), Correspondent(selection)
+    rows.save(them)
+    assert state_of(rows.load()) == state_of(them)
 
 
 def _sender(data: bytes) -> None:

@@ -15,6 +15,7 @@ from corefast.wire.messages import Bundle, DeviceBundle
 
 from . import model
 from .model_wire import Prekey, Refused
+from .stored import Rows, state_of
 
 NOW_MS = 1_800_000_000_000
 ARCHIVED = 40
@@ -100,6 +101,7 @@ class Device:
         assert change is not None
         self.upload = change.upload
         self.them = Correspondent.new()
+        self.rows = Rows()
         self.model = ModelEnd(self.own.identity.private)
         self.used_keys: set[bytes] = set()
 
@@ -117,7 +119,7 @@ class Device:
         bundle = other.bundle()
         keys = bundle_of(bundle, bundle.devices[0])
         self.them.start(self.own, keys, self.random)
-        start = Prekey.parse(Correspondent.restore(self.them.snapshot()).encrypt(b"", self.random)[1])
+        start = Prekey.parse(self._saved().encrypt(b"", self.random)[1])
         kem = other.own.kem(start.kem)
         assert kem is not None and start.identity == self.own.identity.public
         expect = (keys.signed_id, keys.one_time_id, keys.kem_id, self.own.registration_id)
@@ -146,14 +148,14 @@ class Device:
 
     def decrypt(self, message: Message) -> bytes | None:
         """Return the plaintext, None where both forms refuse; a refusal changes nothing."""
-        before = self.them.snapshot()
+        before = state_of(self.them)
         expect = self._model_decrypt(message)
         try:
             opened = self.them.decrypt(self.own, *message, self.random)
         except CorefastError as error:
             assert isinstance(error, PeerError)
             assert expect is None, f"we refuse what the model reads: {error!r}"
-            assert self.them.snapshot() == before, "a refusal changed the session"
+            assert state_of(self.them) == before, "a refusal changed the session"
             return None
         assert expect == opened.plaintext, "we read what the model does not"
         if opened.used_one_time is not None:
@@ -170,5 +172,11 @@ class Device:
             return None
 
     def restart(self) -> None:
-        """Go through the snapshot, as after a crash behind the last commit."""
-        self.them = Correspondent.restore(self.them.snapshot())
+        """Go on from what is stored, as after a crash behind the last commit."""
+        before = state_of(self.them)
+        self.them = self._saved()
+        assert state_of(self.them) == before, "the stored form does not name everything"
+
+    def _saved(self) -> Correspondent:
+        self.rows.save(self.them)
+        return self.rows.load()

@@ -25,6 +25,7 @@ from corefast.protocol.session import initiate
 from .attacker import attacker, victim
 from .model_wire import block, build_prekey, build_signal, number, write_pq
 from .party import RANDOM, Party
+from .stored import state_of
 
 PRIME = 2**255 - 19
 LOW_ORDER = [
@@ -52,10 +53,10 @@ def them() -> Correspondent:
 
 def refused(them: Correspondent, kind: int, message: bytes) -> PeerError:
     """Return the typed error of a refusal that changed nothing."""
-    before = them.snapshot()
+    before = state_of(them)
     with raises(PeerError) as caught:
         them.decrypt(victim(), kind, message, RANDOM)
-    assert them.snapshot() == before
+    assert state_of(them) == before
     return caught.value
 
 
