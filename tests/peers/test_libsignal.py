@@ -3,14 +3,17 @@
 from pytest import mark, raises
 
 from corefast.errors import MessageVersionUnsupported
+from corefast.limits import PLAINTEXT_BLOCK_BYTES
 from corefast.protocol.keys import KeyPair, verify_signature
 from corefast.protocol.message import KIND_PREKEY, KIND_SIGNAL
 from corefast.protocol.pin import Pin
 from corefast.protocol.session import Session
+from corefast.wire.body import Text
+from corefast.wire.content import Content, decode_content, encode_content
 from tests.protocol.party import RANDOM, Party
 
 from .libsignal import PeerRefused
-from .talk import from_peer, started_by_them, started_by_us, talk_in_disorder, to_peer
+from .talk import from_peer, inner, started_by_them, started_by_us, talk_in_disorder, to_peer
 
 STARTS = mark.parametrize("start", [started_by_us, started_by_them])
 
@@ -126,3 +129,14 @@ def test_libsignal_of_today_refuses_a_session_without_spqr(peer):
     else:
         with raises(PeerRefused):
             started_by_us(peer, pin=Pin.WITHOUT_SPQR)
+
+
+@mark.parametrize("body", ["", "hello", "x" * 4_096])
+def test_a_padded_content_is_read_by_both(peer, body):
+    session = started_by_us(peer)
+    content = Content(bytes(16), 1_800_000_000_000, Text(body), "Ada")
+    plaintext = encode_content(content)
+    assert len(plaintext) % PLAINTEXT_BLOCK_BYTES == 0
+    to_peer(session, peer, plaintext)
+    kind, answer = peer.encrypt(plaintext)
+    assert decode_content(session.decrypt(inner(kind, answer), RANDOM)) == content
