@@ -44,6 +44,18 @@ def quoted_by(wanted: shapes.SendRequest) -> str:
     return wanted.context.message_id if wanted.context else ""
 
 
+def ttl_ms_of(wanted: shapes.SendRequest) -> int:
+    """Return how long *wanted* may wait for its recipient, 0 where that is not said."""
+    ttl = wanted.ttl
+    if ttl is None:
+        return 0
+    if isinstance(ttl, shapes.Ttl):
+        ttl = ((ttl.days * 24 + ttl.hours) * 60 + ttl.minutes) * 60 + ttl.seconds
+    if ttl < 1:
+        raise ParameterInvalid("`ttl` has to be a second or more: seconds, or {days, hours, minutes, seconds}")
+    return ttl * 1_000
+
+
 def _text(wanted: shapes.SendRequest) -> Saying:
     if wanted.text is None:
         raise ParameterMissing('`text` is missing: "text": {"body": "…"}')

@@ -45,6 +45,12 @@ MAX_TEXT_CHARACTERS = 4_096
 MAX_BODY_CHARACTERS = 1_024
 """Of an interactive body, a caption, the name of a place."""
 
+MAX_OPAQUE_CHARACTERS = 512
+"""Of what a business gives with a message to get back with its statuses."""
+
+MAX_READ_MARKS = 500
+"""Messages that one mark of the business covers, newest first."""
+
 MAX_CONTACT_CARDS = 100
 MAX_BUTTONS = 3
 MAX_SECTIONS = 10

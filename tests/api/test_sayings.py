@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from corefast.errors import Overloaded
 from corefast.wire import body as bodies
+from corefast.wire.content import Read
 from corefast.wire.gateway import EventKind
 
+from ..core.fake import Phone
 from ..core.test_receive import deliver, meet
+from ..core.world import OTHER
 from .real import Business, trade
 
 TO = "49123123456"
@@ -66,6 +70,7 @@ TAKEN: list[tuple[dict[str, Any], bodies.Saying]] = [
 ]
 
 LONG = "x" * 1_025
+OPAQUE = {"text": {"body": "x"}, "biz_opaque_callback_data": "order 7"}
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"type": "text"}, 1008, "`text`"),
     ({"text": {"body": ""}}, 1008, "text.body"),
@@ -118,6 +123,11 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"type": "hsm", "hsm": {}}, 1026, "template"),
     ({"type": "order"}, 1009, "`type`"),
     ({"type": ""}, 1009, "`type`"),
+    (OPAQUE | {"biz_opaque_callback_data": "x" * 513}, 1009, "biz_opaque_callback_data"),
+    (OPAQUE | {"ttl": 0}, 1009, "`ttl`"),
+    (OPAQUE | {"ttl": -5}, 1009, "`ttl`"),
+    (OPAQUE | {"ttl": {"days": 31}}, 1009, "`ttl`"),
+    (OPAQUE | {"ttl": "soon"}, 1009, "`ttl`"),
     (location(name="a\0b"), 1009, "NUL"),
     (buttons(action={"buttons": many(1, title="a\0b")}), 1009, "NUL"),
 ]
@@ -222,5 +232,65 @@ def test_a_reaction_names_the_message_that_it_is_on(tmp_path: Path) -> None:
         assert view["reaction"] == reaction
         for emoji, status in (("", 201), ("1\ufe0f\u20e3", 201), ("ok", 400), ("\U0001f44d" * 17, 400)):
             assert (await send(b, {"type": "reaction", "reaction": reaction | {"emoji": emoji}})).status == status
+
+    trade(main, tmp_path)
+
+
+def test_what_a_business_gives_with_a_message_comes_back_with_its_states(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        await send(b, OPAQUE)
+        await send(b, {"text": {"body": "x"}})
+        await b.world.statuses(4)
+        feed = (await b.ask("GET", "/v1/events")).json["events"]
+        told = [event["body"]["statuses"][0].get("biz_opaque_callback_data") for event in feed]
+        assert sorted(map(str, told)) == ["None", "None", "order 7", "order 7"]
+        stored = b"".join(path.read_bytes() for path in (tmp_path / "core").glob("core.sqlite*"))
+        assert b"message" in stored and b"order 7" not in stored
+
+    trade(main, tmp_path)
+
+
+def test_a_message_that_waited_longer_than_its_ttl_is_expired(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        relay = b.world.relay
+        await send(b, {"text": {"body": "x"}, "ttl": {"minutes": 2}})
+        await relay.until(lambda: len(relay.posts) == 1)
+        assert relay.posts[0].expires_ms == b.world.clock.now_ms + 120_000
+
+        relay.on_fetch = lambda number: Overloaded("later", 50)
+        await send(b, {"text": {"body": "y"}, "ttl": 60, "to": OTHER})
+        b.world.clock.now_ms += 60_000
+        relay.add(Phone(OTHER))
+        relay.on_fetch = lambda number: None
+        (event,) = await b.world.events(1, EventKind.EXPIRED)
+        assert event.peer == OTHER and event.failure is not None and event.failure.code == 410
+        assert len(relay.posts) == 1
+
+    trade(main, tmp_path)
+
+
+def test_reading_tells_the_customer_once_and_the_business_nothing(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        phone = await meet(b.world)
+        items = [phone.write(text) for text in ("one", "two", "three")]
+        await deliver(b.world, *items)
+        ids = [event.message_id for event in await b.world.events(3, EventKind.MESSAGE)]
+
+        async def mark(message_id: str, **change: Any) -> Any:
+            return await b.ask("PUT", f"/v1/messages/{message_id}", json={"status": "read"} | change)
+
+        assert (await mark(ids[1], status="seen")).v1_code == 1009
+        assert (await mark("ABGGnothing")).v1_code == 1006
+        assert (await mark("gBGGnothing")).v1_code == 1006
+        assert (await mark(ids[1])).status == 200
+        assert (await mark(ids[0])).status == 200
+        assert (await mark(ids[2])).status == 200
+        assert (await mark(ids[2])).status == 200
+        marks = [content.body for content in await _read(b, 2)]
+        assert marks == [Read([items[0].id, items[1].id]), Read([items[2].id])]
+        await send(b, {"text": {"body": "after"}})
+        await b.world.statuses(2)
+        kinds = [event["kind"] for event in (await b.ask("GET", "/v1/events")).json["events"]]
+        assert kinds == ["message"] * 3 + ["sent", "delivered"]
 
     trade(main, tmp_path)

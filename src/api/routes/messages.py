@@ -11,19 +11,21 @@ from api.idempotency import REPLAYED, read_idempotency
 from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
-from api.saying import quoted_by, saying_of, tell
+from api.saying import quoted_by, saying_of, tell, ttl_ms_of
 from api.schema import (
     META,
     NUMBER_EXAMPLE,
     Context,
     ErrorItem,
     MessageAnswer,
+    MetaAnswer,
     SendAnswer,
     StatusChange,
     StoredMessage,
 )
-from api.shapes.messages import SendRequest
-from corefast.wire.gateway import Accepted, GetMessage, MessageView, Scope, Send
+from api.shapes.messages import MarkRequest, SendRequest
+from corefast.errors import ParameterInvalid
+from corefast.wire.gateway import Accepted, Done, GetMessage, MarkRead, MessageView, Scope, Send
 
 _HEAD = b'{"messages":[{"id":"'
 _TAIL = b'"}],"meta":' + msgspec.json.encode(META) + b"}"
@@ -36,8 +38,9 @@ class Messages:
         self._core = core
         self._keys = keys
         self._body = JsonBody(SendRequest)
+        self._mark_body = JsonBody(MarkRequest)
         self.collection = Resource("v1.messages", V1, POST=self._send)
-        self.member = Resource("v1.messages.id", V1, GET=self._look_up)
+        self.member = Resource("v1.messages.id", V1, GET=self._look_up, PUT=self._mark)
 
     async def _send(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.SEND)
@@ -54,6 +57,8 @@ class Messages:
                 saying_of(wanted),
                 quoted_by(wanted),
                 read_idempotency(request, key.id, "v1.messages", wanted),
+                ttl_ms_of(wanted),
+                wanted.biz_opaque_callback_data,
             ),
             Accepted,
         )
@@ -61,6 +66,14 @@ class Messages:
         if accepted.replayed:
             return Answer(201, body, JSON, NO_CACHE, REPLAYED)
         return Answer(201, body, JSON, NO_CACHE)
+
+    async def _mark(self, request: Request) -> Answer:
+        key = await self._keys.require(request, Scope.SEND)
+        wanted: MarkRequest = self._mark_body.decode(await request.body())
+        if wanted.status != "read":
+            raise ParameterInvalid('`status` has to be "read"')
+        await self._core.call(MarkRead(key.account, request.path["id"]), Done)
+        return answer_json(200, MetaAnswer())
 
     async def _look_up(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.READ)
@@ -105,5 +118,16 @@ OPERATIONS = (
         summary="One message and its history",
         answer=MessageAnswer,
         errors=(*CALLER, "message.unknown", "message.damaged", *AWAY),
+    ),
+    Operation(
+        method="PUT",
+        path="/v1/messages/{id}",
+        id="markMessage",
+        tag="messages",
+        summary="Mark a customer's message as read, and the earlier ones",
+        request=MarkRequest,
+        example={"status": "read"},
+        answer=MetaAnswer,
+        errors=(*CALLER, *BODY, "message.unknown", "rate.limited", *AWAY),
     ),
 )

@@ -127,6 +127,17 @@ class Reaction(msgspec.Struct, frozen=True):
     emoji: Annotated[str, Meta(description="One emoji; empty takes the reaction back.", examples=["👍"])] = ""
 
 
+class Ttl(msgspec.Struct, frozen=True):
+    days: int = 0
+    hours: int = 0
+    minutes: int = 0
+    seconds: int = 0
+
+
+class MarkRequest(msgspec.Struct, frozen=True):
+    status: Annotated[str, Meta(description="The only one is read.", examples=["read"])]
+
+
 # ── the request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -145,6 +156,12 @@ class SendRequest(msgspec.Struct, frozen=True):
     recipient_type: Annotated[str, Meta(description="The only one is individual.")] = "individual"
     preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link in a text.")] = False
     context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
+    ttl: Annotated[
+        Ttl | int | None, Meta(description="How long it may wait for the phone, 30 days at most; a number is seconds.")
+    ] = None
+    biz_opaque_callback_data: Annotated[
+        str, Meta(description="At most 512 characters of yours; comes back with each status.")
+    ] = ""
     hsm: Annotated[Any, Meta(description="Deprecated by the original and not served: use type template.")] = None
 
 

@@ -77,6 +77,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str = msgspec.field(default_factory=lambda: "message")
     """Written always: a factory's default is not left out."""
     errors: list[Trouble] = []
+    biz_opaque_callback_data: str = ""
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,7 +134,15 @@ def _expired(event: Event) -> Body:
 
 def _status_body(event: Event, status: str, failure: Failure | None) -> Body:
     troubles = [Trouble(failure.code, failure.title, failure.details)] if failure else []
-    told = Status(event.message_id, event.peer, status, _seconds(event), Recipient(event.peer), errors=troubles)
+    told = Status(
+        event.message_id,
+        event.peer,
+        status,
+        _seconds(event),
+        Recipient(event.peer),
+        errors=troubles,
+        biz_opaque_callback_data=event.opaque,
+    )
     return Body(statuses=[told])
 
 

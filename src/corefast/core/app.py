@@ -23,6 +23,7 @@ from corefast.core.feed.events import Feed
 from corefast.core.gateway import Gateway, Operations, Service
 from corefast.core.opening import open_context
 from corefast.core.receive.inbound import Inbound
+from corefast.core.receive.reading import Reading
 from corefast.core.secrets import load_secrets
 from corefast.core.send.idempotency import Claims
 from corefast.core.send.lane import Lanes
@@ -158,7 +159,7 @@ class Core:
             self.lanes.count(lane, 1)
             if row.is_bare:
                 lane.waiting.append(row.message)
-        services: list[Service] = [self.keys, self.peers, self.users]
+        services: list[Service] = [self.keys, self.peers, self.users, Reading(self.context, self.sender)]
         self.gateway = Gateway(self.context, self.sender, self.feed, self.schedule, services)
         if self._config.webhook and self._config.webhook != self.schedule.webhook.url:
             await self.gateway.set_webhook(None, SetWebhook(self._config.webhook))

@@ -121,6 +121,10 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     body: Saying
     reply_to: str = ""
     idempotency: Idempotency | None = None
+    ttl_ms: int = 0
+    """How long it may wait for the recipient's device before it is `expired`; 0 for the relay's own limit."""
+    opaque: str = ""
+    """Comes back with each status."""
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=11):
@@ -133,6 +137,16 @@ class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=11):
 
 class GetMessage(msgspec.Struct, frozen=True, array_like=True, tag=12):
     """→ `MessageView`. Errors: `message.unknown`."""
+
+    account: str
+    id: str
+
+
+class MarkRead(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """→ `Done`, once it is durable that the peer will be told; earlier messages of the peer are read then, too.
+
+    Errors: `message.unknown`, those of `Send`.
+    """
 
     account: str
     id: str
@@ -184,6 +198,9 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     reply_to: str = ""
     failure: Failure | None = None
     identity: SeenIdentity | None = None
+
+    opaque: str = ""
+    """What the business gave with the message; only for its states."""
 
     @property
     def text(self) -> str:
@@ -404,6 +421,7 @@ Message = (
     | Send
     | Accepted
     | GetMessage
+    | MarkRead
     | MessageView
     | ReadEvents
     | Events

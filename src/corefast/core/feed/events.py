@@ -72,7 +72,9 @@ class Feed:
         ids = self._context.ids
         facts = (ids.event_id(row.position), self._context.shard, row.position, _KINDS[row.kind], row.at_ms, row.number)
         if row.kind in _OF_OURS:
-            return Event(*facts, outbound_id(ids.message_id(row.ref)), failure=failure_of(row.failure))
+            return Event(
+                *facts, outbound_id(ids.message_id(row.ref)), failure=failure_of(row.failure), opaque=row.extra.opaque
+            )
         if row.remote_id is None:
             return Event(*facts)
         if row.plaintext is None:

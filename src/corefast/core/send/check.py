@@ -22,9 +22,11 @@ from corefast.limits import (
     MAX_BUTTONS,
     MAX_CONTACT_CARDS,
     MAX_LIST_ROWS,
+    MAX_OPAQUE_CHARACTERS,
     MAX_PLAINTEXT_BYTES,
     MAX_SECTIONS,
     MAX_TEXT_CHARACTERS,
+    MESSAGE_TTL_MS,
 )
 from corefast.wire import body as bodies
 from corefast.wire.body import Saying
@@ -44,6 +46,13 @@ def check_body(body: Saying, reply_to: str = "") -> None:
     if isinstance(body, bodies.Reaction) and not reply_to:
         raise ParameterMissing("`reaction.message_id` is missing or empty")
     check(body)
+
+
+def check_more(ttl_ms: int, opaque: str) -> None:
+    """Raise `ParameterInvalid` unless a message may have these."""
+    if not 0 <= ttl_ms <= MESSAGE_TTL_MS:
+        raise ParameterInvalid(f"`ttl` has to be from 1 second to {MESSAGE_TTL_MS // 86_400_000} days")
+    _at_most("biz_opaque_callback_data", opaque, MAX_OPAQUE_CHARACTERS)
 
 
 def _text(body: bodies.Text) -> None:

@@ -9,13 +9,14 @@ from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.status import (
     DAMAGED,
+    EXPIRED,
     KEY_CHANGED,
     KEY_UNACKNOWLEDGED,
     KEYS_UNUSABLE,
     RECEIVER_INCAPABLE,
     Statuses,
 )
-from corefast.core.store.messages import Encrypted
+from corefast.core.store.messages import Encrypted, WaitingBody
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, fan_out
 from corefast.endpoint.resend import identity_mark
@@ -154,16 +155,20 @@ class Preparer:
                 bundle = None
                 if self._is_unmeant(lane):
                     bodies = []
-            entries = [self._encrypt(unit, lane, row, body) for row, body in bodies if body is not None]
-            damaged = [row for row, body in bodies if body is None]
+            now_ms = context.clock()
+            late = [body.message for body in bodies if 0 < body.expires_ms <= now_ms]
+            damaged = [body.message for body in bodies if body.plaintext is None and body.message not in late]
+            good = [body for body in bodies if body.message not in late and body.plaintext is not None]
+            entries = [self._encrypt(unit, lane, body) for body in good]
+            self._fail(unit, lane, late, EXPIRED)
             self._fail(unit, lane, damaged, DAMAGED)
             context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
             if not await self._commit(unit, lane):
                 return
-            self._forget_waiting(lane, damaged)
+            self._forget_waiting(lane, late + damaged)
             if lane.generation != generation:
                 return
-            done = {row for row, _ in bodies}
+            done = {body.message for body in bodies}
             lane.waiting = [row for row in lane.waiting if row not in done]
             for entry in entries:
                 self._outbox.add(entry)
@@ -177,10 +182,11 @@ class Preparer:
             await lane.settled
         return bool(lane.waiting)
 
-    def _encrypt(self, unit: Unit, lane: Lane, row: int, plaintext: bytes) -> Entry:
-        context = self._context
-        parts = fan_out(plaintext, lane.devices, context.random)
-        post = Post(context.ids.message_id(row), lane.number, lane.devices_version, parts)
+    def _encrypt(self, unit: Unit, lane: Lane, body: WaitingBody) -> Entry:
+        context, row = self._context, body.message
+        assert body.plaintext is not None, "a damaged message is not encrypted"
+        parts = fan_out(body.plaintext, lane.devices, context.random)
+        post = Post(context.ids.message_id(row), lane.number, lane.devices_version, parts, body.expires_ms)
         identity = identity_mark(lane.identity) if lane.identity else None
         context.messages.put_post(unit, row, Encrypted(encode_post(post), identity))
         return Entry(row, lane, post)

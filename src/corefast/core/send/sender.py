@@ -5,7 +5,7 @@ The hot path: callbacks, no task and no future for a message.
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,12 @@ from corefast.address import canonical_number
 from corefast.core.context import Context
 from corefast.core.identity import is_barred
 from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
-from corefast.core.send.check import check_body
+from corefast.core.send.check import check_body, check_more
 from corefast.core.send.idempotency import Claim, Claims
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.preparer import Preparer
-from corefast.core.store.messages import Encrypted
+from corefast.core.store.messages import Encrypted, Extra, More
 from corefast.endpoint.fanout import fan_out
 from corefast.endpoint.resend import identity_mark
 from corefast.errors import (
@@ -35,7 +35,7 @@ from corefast.limits import MAX_LANE_MESSAGES, MAX_WAITING_MESSAGES
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.content import Content, encode_content
+from corefast.wire.content import Body, Content, encode_content
 from corefast.wire.gateway import Accepted, Send
 from corefast.wire.messages import Post
 
@@ -53,6 +53,60 @@ class Order:
         self.message = message
         self.claim: Claim | None = None
         self.started = time.perf_counter()
+
+    def write(self, message_id: bytes, at_ms: int) -> bytes:
+        """Return the plaintext."""
+        message = self.message
+        reply_to = _reply_to(message.reply_to) if message.reply_to else None
+        return encode_content(Content(message_id, at_ms, message.body, "", reply_to))
+
+    def more(self, at_ms: int) -> More | None:
+        message = self.message
+        if not (message.ttl_ms or message.opaque):
+            return None
+        return More(
+            expires_ms=at_ms + message.ttl_ms if message.ttl_ms else 0,
+            extra=Extra(message.opaque) if message.opaque else None,
+        )
+
+    def also(self, unit: Unit, at_ms: int) -> None:
+        """Add what belongs into the commit of the message besides it."""
+
+    def answer(self, accepted: Accepted) -> None:
+        self.peer.answer(self.call, accepted)
+
+    def fail(self, error: Exception) -> None:
+        self.peer.fail(self.call, error)
+
+
+class Note(Order):
+    """A message of the core's own making, such as a read mark: sent like any other and told to nobody."""
+
+    __slots__ = ("body", "done", "_also")
+
+    def __init__(self, body: Body, also: Callable[[Unit, int], None]) -> None:
+        self.body = body
+        self._also = also
+        self.claim = None
+        self.started = time.perf_counter()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def write(self, message_id: bytes, at_ms: int) -> bytes:
+        return encode_content(Content(message_id, at_ms, self.body))
+
+    def more(self, at_ms: int) -> More | None:
+        return More(is_quiet=True)
+
+    def also(self, unit: Unit, at_ms: int) -> None:
+        self._also(unit, at_ms)
+
+    def answer(self, accepted: Accepted) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 class Sender:
@@ -82,20 +136,35 @@ class Sender:
         except Exception as error:
             self._fail(order, error)
 
-    def _check(self, message: Send) -> str:
-        """Return the recipient's number; raise what the sender has to change."""
+    async def note(self, number: str, body: Body, also: Callable[[Unit, int], None]) -> None:
+        """Send *body* as a message that nobody is told of; return once it is durable, together with what *also* adds.
+
+        Raises what keeps it from being accepted.
+        """
+        self._check_room()
+        order = Note(body, also)
+        self._route(self._lanes.get(number), order)
+        await order.done
+
+    def _check_room(self) -> None:
         if self.refusal:
             raise AccountStopped(self.refusal, retry_after_ms=60_000)
+        if self._lanes.queued >= MAX_WAITING_MESSAGES:
+            raise Overloaded("too many messages wait for the relay", retry_after_ms=5_000)
+
+    def _check(self, message: Send) -> str:
+        """Return the recipient's number; raise what the sender has to change."""
+        self._check_room()
         if message.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
         check_body(message.body, message.reply_to)
+        if message.ttl_ms or message.opaque:
+            check_more(message.ttl_ms, message.opaque)
         if message.reply_to:
             _reply_to(message.reply_to)
         number = canonical_number(message.to)
         if number == self._context.number:
             raise RecipientIsSender("the recipient is this account's own number")
-        if self._lanes.queued >= MAX_WAITING_MESSAGES:
-            raise Overloaded("too many messages wait for the relay", retry_after_ms=5_000)
         return number
 
     async def _claim(self, number: str, order: Order) -> None:
@@ -103,7 +172,7 @@ class Sender:
             assert order.message.idempotency is not None
             claim = await self._claims.begin(order.message.idempotency)
             if isinstance(claim, Accepted):
-                order.peer.answer(order.call, claim)
+                order.answer(claim)
                 return
             order.claim = claim
             self._route(self._lanes.get(number), order)
@@ -143,11 +212,15 @@ class Sender:
         at_ms = context.clock()
         row = context.next_message.take()
         message_id = context.ids.message_id(row)
-        plaintext = _plaintext(message_id, at_ms, order.message)
-        post = Post(message_id, lane.number, lane.devices_version, fan_out(plaintext, lane.devices, context.random))
+        plaintext, more = order.write(message_id, at_ms), order.more(at_ms)
+        parts = fan_out(plaintext, lane.devices, context.random)
+        post = Post(message_id, lane.number, lane.devices_version, parts, more.expires_ms if more else 0)
         unit = Unit()
         encrypted = Encrypted(encode_post(post), identity_mark(lane.identity) if lane.identity else None)
         context.messages.put(unit, row, lane.peer, at_ms, plaintext, encrypted)
+        if more is not None:
+            context.messages.put_more(unit, row, more)
+        order.also(unit, at_ms)
         context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
         if order.claim is not None:
             self._claims.put(unit, order.claim, row, lane.peer, at_ms)
@@ -175,7 +248,10 @@ class Sender:
         if lane.is_new:
             context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
             lane.is_new = False
-        context.messages.put(unit, row, lane.peer, at_ms, _plaintext(message_id, at_ms, order.message))
+        context.messages.put(unit, row, lane.peer, at_ms, order.write(message_id, at_ms))
+        if (more := order.more(at_ms)) is not None:
+            context.messages.put_more(unit, row, more)
+        order.also(unit, at_ms)
         if order.claim is not None:
             self._claims.put(unit, order.claim, row, lane.peer, at_ms)
         context.database.commit_then(unit, partial(self._stored, order, lane, row))
@@ -197,7 +273,7 @@ class Sender:
     def _answer(self, order: Order, message_id: bytes, lane: Lane) -> None:
         if order.claim is not None:
             self._claims.end(order.claim)
-        order.peer.answer(order.call, Accepted(outbound_id(message_id), lane.number))
+        order.answer(Accepted(outbound_id(message_id), lane.number))
         self._accepted += 1
         if self._accepted == 1:
             # Once a turn of the loop: an observation costs as much as an encryption.
@@ -213,17 +289,12 @@ class Sender:
             self._claims.end(order.claim)
         if not isinstance(error, CorefastError):
             log.error("a message could not be accepted", exc_info=error)
-        order.peer.fail(order.call, error)
+        order.fail(error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _plaintext(message_id: bytes, at_ms: int, message: Send) -> bytes:
-    reply_to = _reply_to(message.reply_to) if message.reply_to else None
-    return encode_content(Content(message_id, at_ms, message.body, "", reply_to))
 
 
 def _reply_to(text: str) -> bytes:

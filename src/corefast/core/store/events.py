@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from corefast.core.store.lease import ACCOUNT
+from corefast.core.store.messages import Extra, open_extra
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
@@ -45,6 +46,7 @@ class EventRow(msgspec.Struct, frozen=True):
     identity_hash: str | None = None
     """Of a message that came under an identity key which nobody had acknowledged; with the time of that key."""
     identity_ms: int | None = None
+    extra: Extra = Extra()
 
 
 class EventStore:
@@ -67,7 +69,7 @@ class EventStore:
         "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref)"
         " SELECT ?, account, ?, ?, ?, peer, id FROM message"
     )
-    _OPEN = " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND "
+    _OPEN = " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND quiet = 0 AND "
     _PUT_STATE = {
         Fact.SENT: Statement(_SELECT + _OPEN + "sent_ms IS NULL"),
         Fact.DELIVERED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
@@ -83,10 +85,10 @@ class EventStore:
 
     _LOAD = Statement(
         "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
-        " i.identity_hash, i.identity_ms"
+        " i.identity_hash, i.identity_ms, m.extra"
         " FROM event e LEFT JOIN peer p ON p.id = e.peer"
         " LEFT JOIN inbound i ON e.kind IN (1, 7) AND i.id = e.ref"
-        " LEFT JOIN message m ON e.kind IN (5, 6) AND m.id = e.ref"
+        " LEFT JOIN message m ON e.kind BETWEEN 2 AND 6 AND m.id = e.ref"
         " WHERE e.id > ? ORDER BY e.id LIMIT ?"
     )
 
@@ -95,7 +97,7 @@ class EventStore:
         return [self._row(row) for row in await self._database.fetch(self._LOAD, after, limit)]
 
     def _row(self, row: tuple[Any, ...]) -> EventRow:
-        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, *flag = row
+        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra = row
         plaintext = None
         if sealed is not None and kind == Fact.MESSAGE:
             try:
@@ -103,7 +105,15 @@ class EventStore:
             except SealBroken as error:
                 # An event without its text, rather than a feed that ends here.
                 log.error("a stored message is damaged", code=error.code)
-        return EventRow(position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure, *flag)
+        facts = (position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure, hashed, hashed_ms)
+        return EventRow(*facts, self._extra(ref, extra))
+
+    def _extra(self, message: int, sealed: bytes | None) -> Extra:
+        try:
+            return open_extra(self._vault, message, sealed)
+        except SealBroken as error:
+            log.error("what was given with a message is damaged", code=error.code)
+            return Extra()
 
     _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")
     _LAST = Statement("SELECT max(id) FROM event WHERE account = ?")

@@ -1,6 +1,7 @@
 """Messages from peers, and the ids that were seen."""
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +29,13 @@ class InboundRow(msgspec.Struct, frozen=True):
     number: str
     at_ms: int
     plaintext: bytes | None
+
+
+class Unread(NamedTuple):
+    """Messages of the peer *number* that the business has not read: their rows and remote ids."""
+
+    number: str
+    messages: list[tuple[int, bytes]]
 
 
 class InboundStore:
@@ -98,6 +106,29 @@ class InboundStore:
             return None
         row, remote_id, number, at_ms, sealed = rows[0]
         return InboundRow(remote_id, number, at_ms, None if sealed is None else self.open(row, sealed))
+
+    _UNREAD = Statement(
+        "SELECT id, remote_id FROM inbound WHERE peer = ? AND id <= ? AND read_ms IS NULL AND kind = 1"
+        " ORDER BY id DESC LIMIT ?"
+    )
+    _FIND = Statement(
+        "SELECT i.id, i.peer, p.number FROM inbound i JOIN peer p ON p.id = i.peer"
+        " WHERE i.remote_id = ? AND i.account = ? AND i.kind = 1 ORDER BY i.id LIMIT 1"
+    )
+
+    async def unread(self, remote_id: bytes, limit: int) -> Unread | None:
+        """Return the messages of the same peer up to this one that the business has not read; None for no message."""
+        found = await self._database.fetch(self._FIND, remote_id, ACCOUNT)
+        if not found:
+            return None
+        row, peer, number = found[0]
+        return Unread(number, [tuple(each) for each in await self._database.fetch(self._UNREAD, peer, row, limit)])
+
+    _SET_READ = Statement("UPDATE inbound SET read_ms = ? WHERE id = ? AND read_ms IS NULL")
+
+    def set_read(self, unit: Unit, rows: list[int], at_ms: int) -> None:
+        for row in rows:
+            unit.add(self._SET_READ, at_ms, row)
 
     _OLD = Statement("SELECT id FROM inbound WHERE kind = 2 AND at_ms < ? LIMIT 1000")
     _DELETE = Statement("DELETE FROM inbound WHERE id = ?")

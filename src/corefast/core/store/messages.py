@@ -12,6 +12,8 @@ from corefast.store.database import Database, Statement, Unit
 
 log = get_logger()
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class MessageRow(msgspec.Struct, frozen=True):
     """An outbound message with the times of its states, None where one was not reached."""
@@ -32,6 +34,31 @@ class Encrypted(NamedTuple):
 
     post: bytes
     identity: bytes | None
+
+
+class Extra(msgspec.Struct, frozen=True, array_like=True):
+    """What a business gives with a message for itself: *opaque* comes back with each status."""
+
+    opaque: str = ""
+
+
+_decode_extra = msgspec.msgpack.Decoder(Extra).decode
+
+
+class More(NamedTuple):
+    """*is_quiet*: of our own making, neither told nor looked up; *expires_ms*: 0 for the relay's own limit."""
+
+    is_quiet: bool = False
+    expires_ms: int = 0
+    extra: Extra | None = None
+
+
+class WaitingBody(NamedTuple):
+    """The plaintext of a message without a ciphertext, None where it was damaged."""
+
+    message: int
+    plaintext: bytes | None
+    expires_ms: int
 
 
 class PostRow(NamedTuple):
@@ -60,6 +87,7 @@ class MessageStore:
         self._vault = vault
 
     _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, identity, sealed) VALUES (?, ?, ?, ?, ?, ?)")
+    _PUT_MORE = Statement("UPDATE message SET quiet = ?, expires_ms = ?, extra = ? WHERE id = ?")
     _PUT_OUTBOX = Statement("INSERT INTO outbox (id, account, peer, post) VALUES (?, ?, ?, ?)")
 
     def put(
@@ -70,6 +98,13 @@ class MessageStore:
         post, identity = encrypted or (None, None)
         unit.add(self._PUT, message, ACCOUNT, peer, at_ms, identity, sealed)
         unit.add(self._PUT_OUTBOX, message, ACCOUNT, peer, post)
+
+    def put_more(self, unit: Unit, message: int, more: More) -> None:
+        """Add what few messages have."""
+        extra = (
+            self._vault.seal("message_extra", message.to_bytes(8, "big"), _encode(more.extra)) if more.extra else None
+        )
+        unit.add(self._PUT_MORE, int(more.is_quiet), more.expires_ms, extra, message)
 
     _PUT_POST = Statement("UPDATE outbox SET post = ? WHERE id = ?")
     _PUT_IDENTITY = Statement("UPDATE message SET identity = ? WHERE id = ? AND identity IS NULL")
@@ -111,7 +146,7 @@ class MessageStore:
 
     _LOAD = Statement(
         "SELECT m.id, p.number, m.accepted_ms, m.sent_ms, m.delivered_ms, m.read_ms, m.ended_ms, m.failure, m.sealed"
-        " FROM message m JOIN peer p ON p.id = m.peer WHERE m.id = ?"
+        " FROM message m JOIN peer p ON p.id = m.peer WHERE m.id = ? AND m.quiet = 0"
     )
 
     async def load(self, message: int) -> MessageRow | None:
@@ -119,15 +154,15 @@ class MessageStore:
         return None if not rows else _message(rows[0], self._open(message, rows[0][-1]))
 
     _BODIES = Statement(
-        "SELECT id, sealed FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        "SELECT id, sealed FROM message WHERE id IN"
+        "SELECT id, sealed, expires_ms FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, sealed, expires_ms FROM message WHERE id IN"
         " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed) ORDER BY id",
     )
 
-    async def load_bodies(self, messages: list[int]) -> list[tuple[int, bytes | None]]:
-        """Return the plaintexts of these messages, in order; None for one that was damaged."""
+    async def load_bodies(self, messages: list[int]) -> list[WaitingBody]:
+        """Return the plaintexts of these messages, in order."""
         rows = await self._database.fetch(self._BODIES, msgspec.json.encode(messages).decode())
-        return [(message, self._try_open(message, sealed)) for message, sealed in rows]
+        return [WaitingBody(message, self._try_open(message, sealed), expires) for message, sealed, expires in rows]
 
     def _try_open(self, message: int, sealed: bytes) -> bytes | None:
         try:
@@ -176,3 +211,10 @@ class MessageStore:
 
 def _message(row: tuple[Any, ...], plaintext: bytes) -> MessageRow:
     return MessageRow(*row[:-1], plaintext)  # type: ignore[call-arg]
+
+
+def open_extra(vault: Vault, message: int, sealed: bytes | None) -> Extra:
+    """Return what `put_more` sealed; raise `SealBroken`."""
+    if sealed is None:
+        return Extra()
+    return _decode_extra(vault.open("message_extra", message.to_bytes(8, "big"), sealed))
