@@ -35,6 +35,8 @@ def seeds() -> list[bytes]:
         *(bytes([SESSION]) + snapshot for snapshot in snapshots),
         bytes([SELECTION]) + _record(snapshots),
         bytes([SELECTION]) + _record([b"", snapshots[0]]),
+        *(bytes([SELECTION, 2]) + Session.restore(snapshot).record() for snapshot in snapshots),
+        *(bytes([SESSION]) + Session.restore(snapshot).snapshot() for snapshot in snapshots),
         bytes([SENDER]) + sender.snapshot(),
         bytes([RECEIVER]) + receiver.snapshot(),
         bytes([VAULT]) + _vault().seal("table", b"key", b"a secret"),

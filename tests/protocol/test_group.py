@@ -162,7 +162,17 @@ def test_what_cannot_be_sent_changes_nothing():
         GroupSender.new(bytes(15), RANDOM)
 
 
-@mark.parametrize("snapshot", [b"", b"\x00", b"\x93\x02\xc4\x00\x90", b"\x93\x01\xc4\x00\x91\x95\1\1\xc4\0\xc4\0\x80"])
+@mark.parametrize(
+    "snapshot",
+    [
+        b"",
+        b"\x00",
+        b"\x91" * 60_000,
+        b"\x9f\x01" + b"\x91" * 60_000,
+        b"\x93\x02\xc4\x00\x90",
+        b"\x93\x01\xc4\x00\x91\x95\1\1\xc4\0\xc4\0\x80",
+    ],
+)
 def test_noise_is_no_snapshot(snapshot):
     for kind in (GroupSender, GroupReceiver):
         with raises(SnapshotInvalid):

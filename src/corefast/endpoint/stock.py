@@ -97,7 +97,7 @@ class OwnKeys:
         """Return the keys that `encode_account` and the stored records describe; raise `SnapshotInvalid`."""
         try:
             stored = msgspec.msgpack.decode(account, type=_Account)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise SnapshotInvalid("the account record is damaged") from None
         if stored.version != _VERSION:
             raise SnapshotInvalid(f"the account record has version {stored.version}; this program reads {_VERSION}")

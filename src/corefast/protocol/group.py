@@ -259,7 +259,7 @@ def _place_of(fields: Fields) -> tuple[bytes, int, int]:
 def _decode(snapshot: bytes, kind: type[_State]) -> _State:
     try:
         state = msgspec.msgpack.decode(snapshot, type=kind)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise SnapshotInvalid("a sender key is damaged") from None
     if state.version != _SNAPSHOT_VERSION:
         raise SnapshotInvalid(f"a sender key of version {state.version}")
