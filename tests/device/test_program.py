@@ -74,19 +74,22 @@ def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path, relay
 
 def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path, relay_url):
     async def main():
-        count = 200
+        rounds, size = (3, 40, 65), 70
+        count = len(rounds) * size
         w = World(tmp_path, relay_url)
         async with w.device(w.alice) as alice:
             phone = await w.phone(w.bob)
             await phone.until("ready")
-            sending = asyncio.create_task(send_slowly(alice, w.bob, count))
             shown: dict[str, str] = {}
-            for lines in (3, 40, 80):
+            for number, lines in enumerate(rounds):
+                # Each phone has messages of its own, so that these lines come however late it starts.
+                first = number * size
+                sending = asyncio.create_task(send_slowly(alice, w.bob, range(first, first + size)))
                 for _ in range(lines):
                     await phone.until("message")
                 remember(shown, await phone.kill())
                 phone = await w.phone(w.bob)
-            await sending
+                await sending
             while len(shown) < count:
                 await phone.until("message")
                 remember(shown, phone.lines)
@@ -100,8 +103,8 @@ def test_a_killed_phone_shows_each_message_and_stores_it_once(tmp_path, relay_ur
             assert [line["text"] for line in phone.lines if line["event"] == "message"] == ["last"]
             await phone.kill()
 
-    async def send_slowly(alice, to, count):
-        for n in range(count):
+    async def send_slowly(alice, to, numbers):
+        for n in numbers:
             await alice.device.send_text(to, str(n))
             await asyncio.sleep(0.005)
 

@@ -104,10 +104,10 @@ def test_two_sides_that_cannot_read_each_other_meet_again(tmp_path, relay_url):
             await talk(alice, bob)
             both = ((alice, w.bob), (bob, w.alice))
             peers = [watched.device._profile.directory._peers[number] for watched, number in both]
-            old = [peer.devices[1].snapshot() for peer in peers]
+            old = [peer.devices[1].record() for peer in peers]
             await talk(alice, bob)
-            for peer, snapshot in zip(peers, old, strict=True):
-                peer.devices[1] = Correspondent.restore(snapshot)
+            for peer, record in zip(peers, old, strict=True):
+                peer.devices[1] = Correspondent.restore(record)
             for number in range(3):
                 await asyncio.gather(*(each.device.send_text(to, f"across {number}") for each, to in both))
             for each, _ in both:

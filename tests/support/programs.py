@@ -47,6 +47,8 @@ class Program:
             asyncio.ensure_future(self._read(process.stdout, self._take_line)),
             asyncio.ensure_future(self._read(process.stderr, self.errors.append)),
         ]
+        self._has_ended = False
+        self._end = asyncio.ensure_future(self._watch())
 
     @classmethod
     async def start(cls, *command: str, **environ: str) -> "Program":
@@ -66,7 +68,7 @@ class Program:
         """Wait until *test* is true of what was written, and return its result."""
         async with asyncio.timeout(timeout_s), self._news:
             while not (found := test()):
-                if self.process.returncode is not None:
+                if self._has_ended:
                     raise AssertionError(f"it ended with {self.process.returncode}: {self.errors[-3:]}")
                 await self._news.wait()
         return found
@@ -89,8 +91,7 @@ class Program:
         """SIGKILL, and wait until it is gone."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
-        await self.process.wait()
-        await asyncio.gather(*self._readers)
+        await self._end
 
     async def stop(self, timeout_s: float = 5.0) -> int:
         """SIGTERM; return the exit code."""
@@ -98,7 +99,7 @@ class Program:
             self.process.terminate()
         async with asyncio.timeout(timeout_s):
             code = await self.process.wait()
-        await asyncio.gather(*self._readers)
+        await self._end
         return code
 
     def _take_line(self, line: str) -> None:
@@ -112,6 +113,12 @@ class Program:
             take(line.decode().rstrip("\n"))
             async with self._news:
                 self._news.notify_all()
+
+    async def _watch(self) -> None:
+        """Wait until the program has ended and all that it wrote is read; then nobody waits for more."""
+        await self.process.wait()
+        await asyncio.gather(*self._readers)
+        self._has_ended = True
         async with self._news:
             self._news.notify_all()
 
