@@ -289,6 +289,28 @@ class AttachSuperseded(CallerError):
     code = "attach.superseded"
 
 
+class BlobUnknown(CallerError):
+    """There is no such encrypted file at the relay, or no longer."""
+
+    code = "blob.unknown"
+
+
+class BlobMismatch(CallerError):
+    """An encrypted file does not have the hash that names it."""
+
+    code = "blob.mismatch"
+
+
+class BlobTooLarge(CallerError):
+    code = "blob.too_large"
+
+
+class BlobQuota(CallerError):
+    """A number has as much stored at the relay as it may."""
+
+    code = "blob.quota"
+
+
 class RateLimited(BusyError):
     code = "rate.limited"
 

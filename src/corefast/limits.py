@@ -147,6 +147,44 @@ LOOKUP_REFILL_PER_S = 0.25
 CODE_LIFE_MS = 600_000
 CODE_TRIES = 5
 
+# ── media ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_MEDIA_BYTES = 104_857_600
+"""Of one file in clear (the on-premises API's ceiling)."""
+
+MAX_BLOB_BYTES = MAX_MEDIA_BYTES + 32
+"""The same encrypted: padded to 16 bytes, and its MAC."""
+
+BLOB_CHUNK_BYTES = 65_536
+"""A piece of a file on a link."""
+
+BLOB_LIFE_MS = 30 * 86_400_000
+"""How long the relay keeps a file at least: as long as the message that names it may wait."""
+
+BLOB_SLACK_MS = 86_400_000
+"""A file's owner asks for more time once a day at most."""
+
+BLOB_IDLE_MS = 60_000
+"""An upload that brings nothing for so long is forgotten."""
+
+BLOB_FREE_BYTES = 268_435_456
+"""Left free on a disk that takes files: the relay's database may be there too."""
+
+MAX_UPLOADS = 256
+MAX_UPLOADS_OF_ONE = 4
+"""Of one phone's number at a time."""
+
+MAX_READS = 16
+"""Pieces that one connection may ask for at a time."""
+
+BLOB_BURST = 100
+BLOB_REFILL_PER_S = 0.1
+"""Files that one phone may put; cores are exempt."""
+
+BLOB_READ_BURST = 8_192
+BLOB_READ_REFILL_PER_S = 64.0
+"""Pieces that one phone may read: 512 MB at once, then 4 MB a second."""
+
 # ── the core ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MAX_LANE_MESSAGES = 10_000

@@ -36,6 +36,8 @@ relay_mailbox_items = Gauge("corefast_relay_mailbox_items", "Items waiting in al
 relay_registrations = Counter("corefast_relay_registrations_total", "Claims of a number by outcome.", ["outcome"])
 relay_bundles = Counter("corefast_relay_bundles_total", "Prekey bundles by kind of one-time key.", ["kind"])
 
+relay_blob_bytes = Counter("corefast_relay_blob_bytes_total", "Bytes of encrypted files.", ["direction"])
+
 # ── core ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 core_accepted = Counter("corefast_core_accepted_total", "Messages accepted from the business.")

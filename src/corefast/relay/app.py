@@ -16,7 +16,9 @@ from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
 from corefast.relay.beat import Beat
+from corefast.relay.blob import open_files
 from corefast.relay.config import CodeConfig, MigrateConfig, RelayConfig, is_loopback, split_address
+from corefast.relay.files import Files
 from corefast.relay.gauge import Gauges
 from corefast.relay.identity import load_key
 from corefast.relay.journal import Journal
@@ -30,6 +32,7 @@ from corefast.relay.service import Service, tell_devices, tell_low
 from corefast.relay.slot import Slots
 from corefast.relay.store.account import AccountStore
 from corefast.relay.store.attachment import AttachmentStore
+from corefast.relay.store.blob import BlobStore
 from corefast.relay.store.code import CodeStore
 from corefast.relay.store.mailbox import MailboxStore
 from corefast.relay.store.prekey import PreKeyStore
@@ -40,6 +43,8 @@ from corefast.wire.codec import relay_codec
 
 DATABASE = "relay.sqlite"
 KEY = "relay.key"
+BLOBS = "blobs"
+MEGABYTE = 1_048_576
 
 PULSE_S = 1.0
 """How far the disk may be behind with commit numbers, and metrics behind the truth."""
@@ -66,6 +71,7 @@ class Relay:
 
     def __init__(self, folder: Path, config: RelayConfig, database: Database, clock: Callable[[], int]) -> None:
         self._config = config
+        self._folder = folder
         self._database = database
         self._clock = clock
         self._key = load_key(folder / KEY, os.urandom)
@@ -105,8 +111,19 @@ class Relay:
         self._sweep = Sweep(self._mailboxes, self._router, self._clock)
         self._gauges = Gauges(self._router)
         self._database.on_batch(self._gauges.batch)
+        self._blobs = open_files(self._config.blob_store, self._folder / BLOBS, os.urandom)
+        self._files = self._make_files()
+        await self._files.load()
         self._service = self._make_service()
         await self._restore_mailboxes()
+
+    def _make_files(self) -> Files:
+        quotas = (self._config.blob_quota_mb * MEGABYTE, self._config.blob_quota_core_mb * MEGABYTE)
+
+        def is_core(device: Device) -> bool:
+            return self._attachments.is_core(device.row)
+
+        return Files(self._blobs, BlobStore(self._database), self._registry, is_core, quotas, self._clock)
 
     def _make_service(self) -> Service:
         registration = Registration(self._registry, self.admission, self._prekeys, self._database, self._on_replaced)
@@ -124,6 +141,7 @@ class Relay:
             prekeys=self._prekeys,
             attachments=self._attachments,
             rates=Rates.of(self._config),
+            files=self._files,
             clock=self._clock,
         )
 
@@ -166,6 +184,7 @@ class Relay:
         self._beat.stop()
         self._router.flush()
         await self._write_changes()
+        await asyncio.to_thread(self._blobs.close)
         await self._database.close()
         if self._journal is not None:
             self._journal.close()
@@ -213,6 +232,7 @@ class Relay:
         self._gauges.expired(await self._sweep.expire())
         await self._codes.expire(self._clock())
         await self._linking.drop_absent(self._clock())
+        await self._files.sweep()
 
     async def _guard(self, chore: Coroutine[None, None, None]) -> None:
         """A chore that fails is logged and done again next time: in the next round, or after the next start."""

@@ -30,6 +30,10 @@ class Attachments:
         self._taken: set[tuple[int, int]] = set()
         """Changes in the transaction that is under way, or in one that failed."""
 
+    def is_core(self, device: int) -> bool:
+        """Whether a core, not a phone, attached as this device."""
+        return device in self._devices
+
     def move(self, device: int, wish: Attach) -> None:
         """Move the token of each shard in *wish* or of none; raise `AttachSuperseded`.
 

@@ -36,6 +36,11 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
     bulk: Annotated[
         str, Meta(description="numbers, with commas, whose cores may post and ask without limit (default: all cores)")
     ] = ""
+    blob_store: Annotated[
+        str, Meta(description="s3://bucket/prefix for encrypted files (default: a folder in the data folder)")
+    ] = ""
+    blob_quota_mb: Annotated[int, Meta(description="megabytes of files kept for one phone's number")] = 1_024
+    blob_quota_core_mb: Annotated[int, Meta(description="the same for a number with a core")] = 102_400
     max_connections: Annotated[int, Meta(description="connections at a time")] = 20_000
     database: Annotated[str, Meta(description="mysql://user@host:port/name (default: a file in the data folder)")] = ""
     database_password: Annotated[str, Meta(description="the database user's password")] = ""

@@ -1,5 +1,6 @@
 """The relay's side of its protocol: one function for each message that a client may send."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +15,13 @@ from corefast.errors import (
 )
 from corefast.limits import SLOT_LIFE_MS
 from corefast.metrics import relay_bundles, relay_posts_limited, relay_registrations
-from corefast.net.calls import Dispatcher
+from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Handler, Peer
 from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
 from corefast.relay.attachment import Attachments
 from corefast.relay.client import Client
+from corefast.relay.files import Files
 from corefast.relay.linking import Linking
 from corefast.relay.mailbox import Account, Device
 from corefast.relay.prekeys import PreKeys
@@ -86,6 +88,7 @@ class Service:
         prekeys: PreKeys,
         attachments: Attachments,
         rates: Rates,
+        files: Files,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
@@ -98,26 +101,27 @@ class Service:
         self._prekeys = prekeys
         self._attachments = attachments
         self._rates = rates
+        self._files = files
+        self._ending: set[asyncio.Task[None]] = set()
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._upload_rate = Buckets(UPLOAD_BURST, UPLOAD_REFILL_PER_S)
         self._join_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._clock = clock
         self._one_way: dict[type, Callable[[Peer, Any], None]] = {PostBatch: self.post, Ack: self.ack}
-        self._calls = Dispatcher(
-            {
-                Register: self.register,
-                Attach: self.attach,
-                PutPreKeys: self.put_prekeys,
-                FetchBundle: self.fetch_bundle,
-                SetPin: self.set_pin,
-                OpenSlot: self.open_slot,
-                JoinSlot: self.join_slot,
-                AnswerSlot: self.answer_slot,
-                LinkDevice: self.link_device,
-                ListDevices: self.list_devices,
-                UnlinkDevice: self.unlink_device,
-            }
-        )
+        calls: dict[type, Function] = {
+            Register: self.register,
+            Attach: self.attach,
+            PutPreKeys: self.put_prekeys,
+            FetchBundle: self.fetch_bundle,
+            SetPin: self.set_pin,
+            OpenSlot: self.open_slot,
+            JoinSlot: self.join_slot,
+            AnswerSlot: self.answer_slot,
+            LinkDevice: self.link_device,
+            ListDevices: self.list_devices,
+            UnlinkDevice: self.unlink_device,
+        }
+        self._calls = Dispatcher(calls | files.functions())
 
     def accept(self, peer: Peer) -> Handler:
         """Return the handler of a new connection."""
@@ -134,7 +138,12 @@ class Service:
             function(peer, message)
 
     def lost(self, peer: Peer, error: Exception | None) -> None:
-        peer.state.leave()
+        client: Client = peer.state
+        client.leave()
+        if self._files.has_uploads(client):
+            task = asyncio.get_running_loop().create_task(self._files.lost(client))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def register(self, peer: Peer, claim: Register) -> Registered:
         if self._admission.mode is Mode.CODE:
