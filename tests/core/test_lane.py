@@ -1,7 +1,26 @@
 import asyncio
 
 from corefast.core.send import lane as module
-from tests.core.world import CUSTOMER, story
+from corefast.store.database import Statement
+from corefast.wire.body import Text
+from corefast.wire.gateway import EventKind, Send
+from tests.core.test_receive import deliver, meet
+from tests.core.world import BUSINESS, CUSTOMER, story
+
+NOTHING = Statement("UPDATE account SET phase = 0 WHERE account = -1")
+
+
+class Caller:
+    """Hears what becomes of a call."""
+
+    def __init__(self):
+        self.errors = []
+
+    def answer(self, call, message):
+        self.errors.append(None)
+
+    def fail(self, call, error):
+        self.errors.append(error)
 
 
 def test_lane_that_a_task_holds_stays_the_only_one_of_its_peer(tmp_path, monkeypatch):
@@ -46,5 +65,38 @@ def test_lane_that_is_spoiled_while_it_loads_waits_for_the_later_read(tmp_path, 
         gates[1].set()
         await lanes.loaded(lane)
         assert lane.devices
+
+    story(main, tmp_path)
+
+
+def test_unit_behind_a_failed_one_of_its_lane_stores_no_session_that_is_ahead(tmp_path):
+    """A message is read and its commit fails, while one that was encrypted after it is queued."""
+
+    async def main(world):
+        phone = await meet(world)
+        await deliver(world, phone.write("first"))
+        await world.send("answer")
+        await world.statuses(2)
+        late = [phone.write(f"late {n}") for n in range(3)]
+        ahead, caller = phone.write("ahead"), Caller()
+        context, attached = world.core.context, len(world.relay.attaches)
+
+        def fail_once():
+            context.database.set_prelude(context.lease._prelude)
+            world.core.sender.accept(caller, 1, Send(BUSINESS, CUSTOMER, Text("lost")))
+            return [*context.lease._prelude(), (NOTHING, (), 1)]
+
+        context.database.set_prelude(fail_once)
+        world.relay.deliver(ahead)
+        await world.relay.peer.closed()
+        await world.relay.until(lambda: len(world.relay.attaches) > attached)
+        await world.attached()
+        assert len(caller.errors) == 1 and caller.errors[0] is not None
+        await deliver(world, ahead)
+        await world.restart()
+        await world.attached()
+        await deliver(world, *late)
+        texts = [event.text for event in await world.events(5, EventKind.MESSAGE)]
+        assert texts == ["first", "ahead", "late 0", "late 1", "late 2"]
 
     story(main, tmp_path)

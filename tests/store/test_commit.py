@@ -222,6 +222,28 @@ def test_an_exception_of_the_prelude_fails_the_batch_and_the_next_one_runs(opene
     uvloop.run(main())
 
 
+def test_what_is_queued_behind_a_failed_unit_fails_and_later_units_commit(opened: Opening) -> None:
+    async def main() -> None:
+        async with opened() as database:
+            heard: list[str] = []
+
+            def hear(error: Exception | None) -> None:
+                heard.append(type(error).__name__)
+
+            broken = database.commit(unit_of(RENAME, "b", 99, rows=1))
+            await asyncio.sleep(0)
+            queued = [database.commit(unit_of(APPEND, "a")) for _ in range(3)]
+            database.commit_then(unit_of(APPEND, "a"), hear)
+            for waiter in (broken, *queued):
+                with pytest.raises(RowCountUnexpected):
+                    await waiter
+            assert heard == ["RowCountUnexpected"]
+            await database.commit(unit_of(APPEND, "later"))
+            assert await count(database) == 1
+
+    uvloop.run(main())
+
+
 def test_a_hook_runs_before_the_next_prelude_and_before_the_units_hear(opened: Opening) -> None:
     async def main() -> None:
         story: list[str] = []

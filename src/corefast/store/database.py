@@ -44,7 +44,8 @@ class Database(Protocol):
 
     Units commit in the order given, many to a transaction; what arrives while a transaction is in flight goes into the
     next. Expected conflicts are said in SQL (`INSERT OR IGNORE`, `RETURNING`): an error fails every unit of its batch,
-    with `StoreConflict`, `RowCountUnexpected`, `StoreFull`, `StoreBusy` or `StoreError`. `Overloaded` is raised at
+    and what is queued behind it, with `StoreConflict`, `RowCountUnexpected`, `StoreFull`, `StoreBusy` or `StoreError`.
+    So no unit is durable that was made while an earlier one, now lost, was taken for done. `Overloaded` is raised at
     once where too much waits; a value of a wrong type raises `TypeError` at once; either way nothing is queued.
     """
 

@@ -109,6 +109,7 @@ class Lane(Generic[B]):
             try:
                 self._prepare(load.batch)
             except Exception as error:
+                self._fail_followers(load)
                 self._waiting -= len(load.waiters)
                 for waiter in load.waiters:
                     self._answer(waiter, error, [])
@@ -119,18 +120,24 @@ class Lane(Generic[B]):
     def _finish(self) -> None:
         load, self._running = self._running, None
         assert load is not None
+        self._note(load)
         self._waiting -= len(load.waiters)
-        self._note(load.batch)
         # The connection works on the next batch while the callbacks of this one run.
         self._start()
         self._settle(load.batch, load.waiters)
         self._note_idle()
 
-    def _prepare(self, batch: B) -> None:
-        """Called before *batch* runs; an exception fails it."""
+    def _fail_followers(self, load: _Load[B]) -> None:
+        """Let all that is queued share the fate of *load*, which has failed."""
+        for follower in self._queue:
+            load.waiters += follower.waiters
+        self._queue.clear()
 
-    def _note(self, batch: B) -> None:
-        """Called after *batch* ran, before the next one starts."""
+    def _prepare(self, batch: B) -> None:
+        """Called before *batch* runs; an exception fails it, and what is queued behind it."""
+
+    def _note(self, load: _Load[B]) -> None:
+        """Called after *load* ran, before the next one starts."""
 
     def _settle(self, batch: B, waiters: list[Waiter]) -> None:
         """Answer everyone who waits for *batch*."""
@@ -151,7 +158,10 @@ class Lane(Generic[B]):
 
 
 class CommitLane(Lane[B]):
-    """Units of work; a batch of them is one transaction."""
+    """Units of work; a batch of them is one transaction.
+
+    What is queued behind one that fails fails too: it was made from a memory in which the failed units were done.
+    """
 
     def __init__(self, runner: Runner[B]) -> None:
         super().__init__(runner)
@@ -169,11 +179,13 @@ class CommitLane(Lane[B]):
             self.is_failing = True
             raise
 
-    def _note(self, batch: B) -> None:
-        self.is_failing = batch.error() is not None
-        if not self.is_failing:
-            for hook in self.hooks:
-                hook(len(batch), batch.seconds)
+    def _note(self, load: _Load[B]) -> None:
+        self.is_failing = load.batch.error() is not None
+        if self.is_failing:
+            self._fail_followers(load)
+            return
+        for hook in self.hooks:
+            hook(len(load.batch), load.batch.seconds)
 
     def _settle(self, batch: B, waiters: list[Waiter]) -> None:
         if batch.error() is not None:

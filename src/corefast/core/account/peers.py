@@ -15,7 +15,6 @@ from corefast.core.send.lane import Lane, Lanes
 from corefast.core.store.peers import NotableRow, Standing
 from corefast.endpoint.trust import Policy, identity_hash, safety_number
 from corefast.errors import (
-    CorefastError,
     IdentityMismatch,
     ParameterInvalid,
     PeerUnknown,
@@ -89,21 +88,10 @@ class Peers:
             if change(unit, lane):
                 context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
                 lane.is_new = False
-                await self._commit(unit, lane)
+                await self._lanes.commit(unit, lane)
                 lane.failures = 0
                 self._lanes.tell(lane)
             return await self._view(lane)
-
-    async def _commit(self, unit: Unit, lane: Lane) -> None:
-        lane.units += 1
-        error: Exception | None = None
-        try:
-            await self._context.database.commit(unit)
-        except CorefastError as raised:
-            error = raised
-        self._lanes.ended(lane, error)
-        if error is not None:
-            raise error
 
     @asynccontextmanager
     async def _lane(self, text: str, account: str) -> AsyncIterator[Lane]:

@@ -16,6 +16,7 @@ from corefast.core.store.peers import Standing
 from corefast.endpoint.cipher import Correspondent
 from corefast.limits import MAX_CACHED_SESSIONS
 from corefast.logs import get_logger
+from corefast.store.database import Unit
 from corefast.wire.messages import Post
 
 log = get_logger()
@@ -215,6 +216,25 @@ class Lanes:
 
             self.when_loaded(lane, settle)
             await future
+
+    async def commit(self, unit: Unit, lane: Lane) -> None:
+        """Commit a unit that holds sessions of *lane*; raise where that failed.
+
+        The lane learns of the end at once and not when the task runs: nothing is encrypted with lost sessions between.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settle(error: Exception | None) -> None:
+            self.ended(lane, error)
+            if not future.done():
+                future.set_result(None) if error is None else future.set_exception(error)
+
+        lane.units += 1
+        try:
+            self._context.database.commit_then(unit, settle)
+        except Exception as error:
+            settle(error)
+        await future
 
     def ended(self, lane: Lane, error: Exception | None) -> None:
         """Note the end of a unit that held sessions of *lane*."""

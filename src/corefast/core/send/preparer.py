@@ -249,15 +249,10 @@ class Preparer:
 
     async def _commit(self, unit: Unit, lane: Lane) -> bool:
         """Commit; tell whether it succeeded."""
-        lane.units += 1
-        error: Exception | None = None
         try:
-            await self._context.database.commit(unit)
-        except CorefastError as raised:
-            log.warning("a unit of waiting messages failed", code=raised.code)
-            error = raised
-        self._lanes.ended(lane, error)
-        if error is not None:
+            await self._lanes.commit(unit, lane)
+        except CorefastError as error:
+            log.warning("a unit of waiting messages failed", code=error.code)
             self._later(lane)
             return False
         self._context.bell.ring()

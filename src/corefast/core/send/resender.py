@@ -292,15 +292,7 @@ class Resender:
         """Commit with the lane's sessions, before what they encrypted leaves; raise where that failed."""
         context = self._context
         context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
-        lane.units += 1
-        error: Exception | None = None
-        try:
-            await context.database.commit(unit)
-        except CorefastError as raised:
-            error = raised
-        self._lanes.ended(lane, error)
-        if error is not None:
-            raise error
+        await self._lanes.commit(unit, lane)
         context.bell.ring()
 
     async def _post(self, posts: list[Post]) -> list[PostState | None]:
