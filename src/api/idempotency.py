@@ -8,6 +8,8 @@ import msgspec
 
 from api.answer import Header
 from api.request import Request
+from api.schema import Context, Text
+from api.shapes.messages import SendRequest
 from corefast.errors import ParameterInvalid
 from corefast.limits import MAX_IDEMPOTENCY_KEY_CHARACTERS
 from corefast.wire.gateway import Idempotency
@@ -16,6 +18,28 @@ REPLAYED: Header = (b"idempotency-replayed", b"true")
 
 _VISIBLE = re.compile(rb"[\x21-\x7e]+")
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+class FirstSend(msgspec.Struct, frozen=True):
+    """A send as the first release knew it; a stored fingerprint has all of these, said or not."""
+
+    to: str
+    type: str
+    text: Text | None
+    recipient_type: str
+    preview_url: bool
+    context: Context | None
+
+
+_FIRST = FirstSend.__struct_fields__
+_LATER = {field.name: field.default for field in msgspec.structs.fields(SendRequest) if field.name not in _FIRST}
+
+
+def identity_of(send: SendRequest) -> Any:
+    """Return what makes two sends the same one, in any release: a later field counts where it is not its default."""
+    first = FirstSend(*[getattr(send, name) for name in _FIRST])
+    later = {name: said for name, default in _LATER.items() if (said := getattr(send, name)) != default}
+    return (first, later) if later else first
 
 
 def read_idempotency(request: Request, key_id: str, route: str, content: Any) -> Idempotency | None:

@@ -1,6 +1,7 @@
 """Migrations on a server that commits each DDL statement by itself: resumed, under a lock, once."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import uvloop
 
 from corefast.errors import SetupError
+from corefast.process import EXIT_SETUP
 from corefast.store.database import Database, Rows, Statement
 from corefast.store.migrate import Migration, load_migrations
 from corefast.store.mysql.address import Address
@@ -50,6 +52,24 @@ def test_a_package_may_carry_two_forms_of_a_migration(tmp_path: Path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     expected = [Migration(1, "first", "SELECT 1;", "SELECT 'mysql';"), Migration(2, "second", "SELECT 2;")]
     assert load_migrations("two_forms") == expected
+
+
+@pytest.mark.parametrize("odd", ["002_other", "004_fourth"])
+def test_a_number_that_is_there_twice_or_missing_ends_a_start_with_a_sentence(odd: str, tmp_path: Path) -> None:
+    folder = tmp_path / "doubled"
+    folder.mkdir()
+    for name in ("__init__.py", "001_first.sql", "002_second.sql", f"{odd}.sql"):
+        (folder / name).touch()
+    start = (
+        "from pathlib import Path; from corefast.process import run;"
+        "from corefast.store.opening import Location, open_database;"
+        "raise SystemExit(run(lambda stop: open_database(Location('', '', Path('x'), 'doubled'), 'x')))"
+    )
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", start]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=tmp_path, env=environ)
+    assert done.returncode == EXIT_SETUP
+    assert odd in done.stderr and "install corefast again" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("package", ["corefast.relay.store", "corefast.core.store"])

@@ -109,10 +109,16 @@ class Program:
 
     async def _read(self, stream: asyncio.StreamReader | None, take: Callable[[str], None]) -> None:
         assert stream is not None
-        async for line in stream:
-            take(line.decode().rstrip("\n"))
-            async with self._news:
-                self._news.notify_all()
+        try:
+            async for line in stream:
+                take(line.decode().rstrip("\n"))
+                async with self._news:
+                    self._news.notify_all()
+        except asyncio.CancelledError:
+            # The test has failed and its loop closes, which uvloop does when the last process has let go of its pipes.
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            raise
 
     async def _watch(self) -> None:
         """Wait until the program has ended and all that it wrote is read; then nobody waits for more."""

@@ -7,7 +7,7 @@ from api.auth import Keys
 from api.decode import JsonBody, refuse_nuls
 from api.errors import RecipientTypeInvalid
 from api.gateway import Core
-from api.idempotency import REPLAYED, read_idempotency
+from api.idempotency import REPLAYED, identity_of, read_idempotency
 from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
@@ -56,7 +56,7 @@ class Messages:
                 wanted.to,
                 saying_of(wanted),
                 quoted_by(wanted),
-                read_idempotency(request, key.id, "v1.messages", wanted),
+                read_idempotency(request, key.id, "v1.messages", identity_of(wanted)),
                 ttl_ms_of(wanted),
                 wanted.biz_opaque_callback_data,
             ),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
-from corefast.errors import SchemaTooNew
+from corefast.errors import SchemaTooNew, SetupError
 
 _NAME = re.compile(r"(\d{3})_([a-z0-9_]+)(\.mysql)?\.sql")
 
@@ -23,6 +23,7 @@ class Migration(NamedTuple):
 def load_migrations(package: str) -> list[Migration]:
     """Return the migrations that *package* carries as `NNN_name.sql`, in order; they count from 001 without a gap.
 
+    Anything else, such as the files of two releases in one folder, is a `SetupError`.
     `NNN_name.mysql.sql` beside one is its form for MySQL.
     """
     texts: dict[tuple[int, str], dict[bool, str]] = {}
@@ -32,7 +33,11 @@ def load_migrations(package: str) -> list[Migration]:
             forms[bool(match[3])] = entry.read_text(encoding="utf-8")
     found = [Migration(*key, forms.get(False, ""), forms.get(True, "")) for key, forms in sorted(texts.items())]
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise ValueError(f"the migrations of {package} do not count from 001 without a gap")
+        names = ", ".join(f"{migration.number:03}_{migration.name}" for migration in found)
+        raise SetupError(
+            f"the migrations of {package} do not count from 001 without a gap ({names}): "
+            "the files of two releases are mixed; install corefast again, into an empty folder"
+        )
     return found
 
 
