@@ -14,6 +14,7 @@ from corefast.core.account.apikeys import ApiKeys
 from corefast.core.account.duties import Duties
 from corefast.core.account.peers import Peers
 from corefast.core.account.place import Claim, Place
+from corefast.core.account.retention import Retention
 from corefast.core.account.stock import Stock
 from corefast.core.account.users import Users
 from corefast.core.config import CoreConfig, MigrateConfig
@@ -128,7 +129,8 @@ class Core:
         given = self._config
         claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
         self.place = Place(context, self._account, claim, self.stock)
-        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users, self.resender)
+        retention = Retention(context, given.keep_messages_days)
+        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users, self.resender, retention)
 
     def _connect_parts(self) -> None:
         place = self.place

@@ -23,6 +23,9 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     resend_hours: Annotated[
         int, Meta(description="hours in which a message that could not be decrypted is sent once more; 0 never", ge=0)
     ] = 24
+    keep_messages_days: Annotated[
+        int, Meta(description="days after which messages are forgotten that nothing is expected of; 0 never", ge=0)
+    ] = 30
     shards: Annotated[int, Meta(description="parts that the account's peers are split into; this release knows 1")] = 1
     adopt_restored: Annotated[
         bool, Meta(description="go on from a restored copy: new sessions, and the original is cut off")

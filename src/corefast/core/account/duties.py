@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from corefast.core.account.retention import SURE_MS, Retention
 from corefast.core.account.stock import Stock
 from corefast.core.account.users import Users
 from corefast.core.context import Context
@@ -9,7 +10,7 @@ from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
 from corefast.core.send.resender import Resender
 from corefast.errors import CorefastError
-from corefast.limits import EVENT_LIFE_MS, IDEMPOTENCY_LIFE_MS, MAX_EVENTS, MESSAGE_TTL_MS
+from corefast.limits import EVENT_LIFE_MS, IDEMPOTENCY_LIFE_MS, MAX_EVENTS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
@@ -29,7 +30,14 @@ class Duties:
     """Run in rounds, from `run` until it is cancelled."""
 
     def __init__(
-        self, context: Context, feed: Feed, schedule: Schedule, stock: Stock, users: Users, resender: Resender
+        self,
+        context: Context,
+        feed: Feed,
+        schedule: Schedule,
+        stock: Stock,
+        users: Users,
+        resender: Resender,
+        retention: Retention,
     ) -> None:
         self._context = context
         self._feed = feed
@@ -37,6 +45,7 @@ class Duties:
         self._stock = stock
         self._users = users
         self._resender = resender
+        self._retention = retention
         self._swept_ms = 0
         self._swept_at = 0
         self.peer: Peer | None = None
@@ -65,26 +74,26 @@ class Duties:
         self._users.sweep(unit)
         await context.database.commit(unit)
         await self._resender.sweep(now_ms)
+        await self._retention.sweep(now_ms)
         await self._sweep_read_marks(now_ms)
 
     async def _sweep_read_marks(self, now_ms: int) -> None:
-        """Twice the relay's own limit: what it may still repeat has to be known here."""
+        """Forget what the relay cannot repeat any more."""
         unit = Unit()
-        while await self._context.inbound.sweep(unit, now_ms - 2 * MESSAGE_TTL_MS):
+        while await self._context.inbound.sweep(unit, now_ms - SURE_MS):
             await self._context.database.commit(unit)
             unit = Unit()
 
     async def _sweep_events(self, now_ms: int) -> None:
         context = self._context
         cut = await context.events.expired(now_ms - EVENT_LIFE_MS, MAX_EVENTS)
-        if cut <= self._feed.oldest:
-            return
-        self._feed.oldest = cut
-        await self._schedule.forget(cut)
-        while True:
-            step = min(await context.events.nth(_CHUNK) or cut, cut)
+        if cut > self._feed.oldest:
+            self._feed.oldest = cut
+            await self._schedule.forget(cut)
+        step = (await context.events.first_id() or cut + 1) - 1
+        while step < cut:
+            step = min(await context.events.nth(step, _CHUNK) or cut, cut)
             unit = Unit()
+            context.lease.keep_floors(unit, context.next_message.last, context.events.last)
             context.events.delete(unit, step)
             await context.database.commit(unit)
-            if step >= cut:
-                return

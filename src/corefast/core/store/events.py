@@ -31,6 +31,10 @@ class Fact(IntEnum):
     BUNDLE_DOWNGRADED = 10
 
 
+RECEIVED = (Fact.MESSAGE, Fact.UNREADABLE)
+STATES = (Fact.SENT, Fact.DELIVERED, Fact.READ, Fact.FAILED, Fact.EXPIRED)
+
+
 class EventRow(msgspec.Struct, frozen=True):
     """An event with what it refers to; *plaintext* only for `MESSAGE`, *failure* only for `FAILED` and `EXPIRED`."""
 
@@ -115,6 +119,13 @@ class EventStore:
             log.error("what was given with a message is damaged", code=error.code)
             return Extra()
 
+    _TOLD = Statement("SELECT kind, ref FROM event WHERE account = ? AND ref BETWEEN ? AND ?")
+
+    async def told_of(self, kinds: tuple[Fact, ...], first: int, last: int) -> set[int]:
+        """Return which of the rows *first* to *last* an event of these kinds refers to."""
+        rows = await self._database.fetch(self._TOLD, ACCOUNT, first, last)
+        return {ref for kind, ref in rows if kind in kinds}
+
     _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")
     _LAST = Statement("SELECT max(id) FROM event WHERE account = ?")
 
@@ -148,11 +159,11 @@ class EventStore:
     async def count(self, after: int = 0) -> int:
         return int((await self._database.fetch(self._COUNT, after))[0][0])
 
-    _NTH = Statement("SELECT id FROM event ORDER BY id LIMIT 1 OFFSET ?")
+    _NTH = Statement("SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?")
 
-    async def nth(self, offset: int) -> int:
-        """Return the position of the event behind *offset* older ones, 0 when there are fewer."""
-        rows = await self._database.fetch(self._NTH, offset)
+    async def nth(self, after: int, offset: int) -> int:
+        """Return the position of the event behind *after* and *offset* more, 0 when there are fewer."""
+        rows = await self._database.fetch(self._NTH, after, offset)
         return int(rows[0][0]) if rows else 0
 
     _DELETE = Statement("DELETE FROM event WHERE id <= ? AND id NOT IN (SELECT id FROM delivery)")

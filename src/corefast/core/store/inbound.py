@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from corefast.core.store.lease import ACCOUNT
+from corefast.core.store.messages import OldMessage
 from corefast.endpoint.vault import Vault
 from corefast.store.database import Database, Statement, Unit
 
@@ -18,7 +19,7 @@ class InboundKind(IntEnum):
 
     TEXT = 1
     READ = 2
-    """A read receipt, or another item with nothing to show; the row remembers its id."""
+    """A read receipt, another item with nothing to show, or a message that was too old; the row remembers its id."""
     UNREADABLE = 3
 
 
@@ -129,6 +130,24 @@ class InboundStore:
     def set_read(self, unit: Unit, rows: list[int], at_ms: int) -> None:
         for row in rows:
             unit.add(self._SET_READ, at_ms, row)
+
+    _PAGE = Statement(
+        "SELECT i.id, i.at_ms FROM inbound i LEFT JOIN ask a ON a.id = i.id"
+        " WHERE i.account = ? AND i.id > ? AND i.id < ? AND i.kind <> 2 AND a.id IS NULL ORDER BY i.id LIMIT ?"
+    )
+
+    async def load_page(self, after: int, end: int, limit: int) -> list[OldMessage]:
+        """Return the next messages between two ids, in order; without those that we have asked for once more."""
+        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, ACCOUNT, after, end, limit)]
+
+    _EMPTY = Statement(
+        "UPDATE inbound SET kind = 2, sealed = NULL, identity_hash = NULL, identity_ms = NULL, read_ms = NULL"
+        " WHERE id = ?"
+    )
+
+    def empty(self, unit: Unit, row: int) -> None:
+        """Forget a message except for its id, which `sweep` forgets later."""
+        unit.add(self._EMPTY, row)
 
     _OLD = Statement("SELECT id FROM inbound WHERE kind = 2 AND at_ms < ? LIMIT 1000")
     _DELETE = Statement("DELETE FROM inbound WHERE id = ?")

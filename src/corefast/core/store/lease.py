@@ -56,6 +56,15 @@ class Lease:
         """Tell whether no later process has taken the shard."""
         return bool(await self._database.fetch(self._HELD, ACCOUNT, self.shard, self.epoch))
 
+    _KEEP = Statement(
+        "UPDATE lease SET message_floor = CASE WHEN message_floor < ?1 THEN ?1 ELSE message_floor END,"
+        " event_floor = CASE WHEN event_floor < ?2 THEN ?2 ELSE event_floor END WHERE account = ?3 AND shard = ?4"
+    )
+
+    def keep_floors(self, unit: Unit, message_id: int, position: int) -> None:
+        """Let ids go on behind the last ones used, also when their rows are gone."""
+        unit.add(self._KEEP, message_id, position, ACCOUNT, self.shard)
+
     _RAISE = Statement("UPDATE lease SET message_floor = ?, event_floor = ? WHERE account = ? AND shard = ?")
 
     def raise_floors(self, unit: Unit, message_id: int, position: int) -> None:

@@ -70,6 +70,15 @@ class PostRow(NamedTuple):
     post: bytes
 
 
+class OldMessage(NamedTuple):
+    """A message's age and how far it has come: *done_ms* is 0 for one that was neither delivered nor has failed."""
+
+    id: int
+    at_ms: int
+    done_ms: int = 0
+    is_waiting: int = 0
+
+
 class WaitingRow(NamedTuple):
     """A message without a result; *is_bare* where there is no ciphertext either."""
 
@@ -199,6 +208,22 @@ class MessageStore:
     async def load_waiting(self) -> list[WaitingRow]:
         """Return every message without a result."""
         return [WaitingRow(*row) for row in await self._database.fetch(self._WAITING, ACCOUNT)]
+
+    _PAGE = Statement(
+        "SELECT m.id, m.accepted_ms, coalesce(m.read_ms, m.ended_ms, m.delivered_ms, 0), o.id IS NOT NULL"
+        " FROM message m LEFT JOIN outbox o ON o.id = m.id"
+        " WHERE m.account = ? AND m.id > ? AND m.id < ? ORDER BY m.id LIMIT ?"
+    )
+
+    async def load_page(self, after: int, end: int, limit: int) -> list[OldMessage]:
+        """Return the next messages between two ids, in order."""
+        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, ACCOUNT, after, end, limit)]
+
+    _DELETE = Statement("DELETE FROM message WHERE id = ? AND coalesce(read_ms, ended_ms, delivered_ms, 0) = ?")
+
+    def delete(self, unit: Unit, message: OldMessage) -> None:
+        """Drop a message, unless it has come further since it was loaded."""
+        unit.add(self._DELETE, message.id, message.done_ms)
 
     _LAST = Statement("SELECT max(id) FROM message WHERE account = ?")
 
