@@ -45,7 +45,7 @@ def test_nothing_stored_is_lost_when_the_relay_is_killed_under_load(tmp_path):
         shop_key = phone_key = None
         taken: dict[bytes, PostState] = {}
         for round in range(3):
-            async with relay_process(tmp_path, "--registration", "open", port=port) as (program, url):
+            async with relay_process(tmp_path, "--registration", "open", "--bulk", SHOP, port=port) as (program, url):
                 shop, phone = await Party(url, shop_key).connect(), await Party(url, phone_key).connect()
                 shop_key, phone_key = shop.key, phone.key
                 await shop.register(SHOP), await phone.register(PHONE)
@@ -60,7 +60,7 @@ def test_nothing_stored_is_lost_when_the_relay_is_killed_under_load(tmp_path):
                 program.process.send_signal(signal.SIGKILL)
                 await shop.until(lambda: shop.is_lost)  # noqa: B023
                 taken |= shop.results
-        async with relay_process(tmp_path, "--registration", "open", port=port) as (_, url):
+        async with relay_process(tmp_path, "--registration", "open", "--bulk", SHOP, port=port) as (_, url):
             phone = await Party(url, phone_key).connect()
             phone.acks_itself = True
             await phone.attach()
@@ -114,7 +114,10 @@ def test_relay_keeps_its_url_and_its_files_private(tmp_path):
             pass
         async with relay_process(tmp_path, "--registration", "open", port=port) as (_, second):
             assert first == second
-        assert {oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {"0o600"}
+        assert {(file.is_dir(), oct(file.stat().st_mode & 0o777)) for file in tmp_path.iterdir()} == {
+            (False, "0o600"),
+            (True, "0o700"),
+        }
 
     play(main)
 
@@ -252,7 +255,7 @@ def test_relay_has_no_body_on_its_disk_in_clear_and_nobody_in_its_log(tmp_path):
             log = "\n".join(program.lines[1:] + program.errors)
             for secret in (SHOP, PHONE, "canary", envelope_id(7).hex(), shop.key.public.hex()):
                 assert secret not in log
-            for file in tmp_path.iterdir():
+            for file in filter(Path.is_file, tmp_path.rglob("*")):
                 assert b"canary-pin" not in file.read_bytes()
                 assert b"canary-body" not in file.read_bytes(), file
 

@@ -139,5 +139,5 @@ def test_migrations_are_found_in_a_package(tmp_path: Path, monkeypatch: pytest.M
     assert load_migrations("migrated_owner") == expected
 
     (folder / "002_more.sql").rename(folder / "003_more.sql")
-    with pytest.raises(ValueError, match="without a gap"):
+    with pytest.raises(SetupError, match="without a gap"):
         load_migrations("migrated_owner")

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,14 +41,21 @@ class Partial:
 class BlobFiles:
     """The files themselves; `open_files` makes one. Trouble with the place is `StoreBusy` or `StoreFull`."""
 
-    def __init__(self, store: Any, folder: Path | None, random: Callable[[int], bytes]) -> None:
-        import obstore  # costs 11 MB: only a relay that runs has it
-
-        self._obstore = obstore
-        self._store = store
+    def __init__(self, open_store: Callable[[], Any], folder: Path | None, random: Callable[[int], bytes]) -> None:
+        self._open_store = open_store
         self._folder = folder
         self._random = random
         self._threads = ThreadPoolExecutor(THREADS, "blob")
+
+    @cached_property
+    def _obstore(self) -> Any:
+        import obstore  # costs 11 MB: only a relay that keeps files has it
+
+        return obstore
+
+    @cached_property
+    def _store(self) -> Any:
+        return self._open_store()
 
     async def begin(self) -> Partial:
         """Return a new file; raise `StoreFull` where the disk is nearly so: it may hold the database too."""
@@ -116,18 +124,25 @@ class BlobFiles:
 
 def open_files(url: str, folder: Path, random: Callable[[int], bytes]) -> BlobFiles:
     """Return the files at *url* (`s3://bucket/prefix`, credentials from the AWS_… variables), else in *folder*."""
-    from obstore.store import LocalStore, from_url
-
     if not url:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        return BlobFiles(LocalStore(prefix=folder), folder, random)
+        return BlobFiles(lambda: _local_store(folder), folder, random)
     if not url.startswith(SCHEME):
         raise SetupError("--blob-store has to begin with s3://; without it the data folder holds the files")
     try:
-        return BlobFiles(from_url(url), None, random)
+        from obstore.store import from_url
+
+        store = from_url(url)
+        return BlobFiles(lambda: store, None, random)
     except Exception as error:
         raise SetupError(f"--blob-store cannot be opened: {type(error).__name__}; see the AWS_… variables") from None
+
+
+def _local_store(folder: Path) -> Any:
+    from obstore.store import LocalStore
+
+    return LocalStore(prefix=folder)
 
 
 def _path(name: bytes) -> str:
