@@ -45,7 +45,10 @@ def test_nothing_stored_is_lost_when_the_relay_is_killed_under_load(tmp_path):
         shop_key = phone_key = None
         taken: dict[bytes, PostState] = {}
         for round in range(3):
-            async with relay_process(tmp_path, "--registration", "open", "--bulk", SHOP, port=port) as (program, url):
+            async with relay_process(tmp_path, "--registration", "open", "--post-burst", "2000", port=port) as (
+                program,
+                url,
+            ):
                 shop, phone = await Party(url, shop_key).connect(), await Party(url, phone_key).connect()
                 shop_key, phone_key = shop.key, phone.key
                 await shop.register(SHOP), await phone.register(PHONE)
@@ -60,7 +63,7 @@ def test_nothing_stored_is_lost_when_the_relay_is_killed_under_load(tmp_path):
                 program.process.send_signal(signal.SIGKILL)
                 await shop.until(lambda: shop.is_lost)  # noqa: B023
                 taken |= shop.results
-        async with relay_process(tmp_path, "--registration", "open", "--bulk", SHOP, port=port) as (_, url):
+        async with relay_process(tmp_path, "--registration", "open", "--post-burst", "2000", port=port) as (_, url):
             phone = await Party(url, phone_key).connect()
             phone.acks_itself = True
             await phone.attach()
