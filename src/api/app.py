@@ -19,6 +19,7 @@ from api.routes.events import EventFeed
 from api.routes.health import HealthView
 from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
+from api.routes.templates import Templates
 from api.routes.users import Users
 from api.server import Server, bind
 from corefast.process import announce
@@ -34,11 +35,15 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
     health = HealthView(core, keys, draining, now_ms)
     docs = Docs()
     users = Users(core, keys)
+    templates = Templates(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
         Route("/v1/messages/{id}", messages.member),
         Route("/v1/events", EventFeed(core, keys, draining).resource),
+        Route("/v1/templates", templates.collection),
+        Route("/v1/templates/import", templates.imports),
+        Route("/v1/templates/{id}", templates.member),
         Route("/v1/users/login", users.login),
         Route("/v1/users/logout", users.logout),
         Route("/v1/users", users.collection),

@@ -11,7 +11,7 @@ import msgspec
 from api import schema
 from api.errors import TABLE, V1_TITLES
 from api.operation import Operation
-from api.routes import chat, events, health, messages, metrics, users
+from api.routes import chat, events, health, messages, metrics, templates, users
 from api.webhooks.bodies import Body
 from corefast import __version__
 
@@ -19,6 +19,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
     *events.OPERATIONS,
     *chat.OPERATIONS,
+    *templates.OPERATIONS,
     *users.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
@@ -27,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
 _TAGS = {
     "messages": "Send, and see what became of it.",
     "events": "Receive without a server of your own.",
+    "templates": "Messages whose form is kept here and sent by name.",
     "users": "Who may call: people with passwords and tokens.",
     "operations": "For those who keep it running.",
 }

@@ -50,22 +50,25 @@ class Request:
         except ValueError:
             raise ParameterInvalid(f"the query has at most {MAX_QUERY_FIELDS} fields, percent-encoded") from None
 
-    async def body(self) -> bytes:
-        """Return the whole body; raise `BodyTooLarge` as soon as that is known, `ClientGone` when it breaks off."""
+    async def body(self, most: int = MAX_BODY_BYTES) -> bytes:
+        """Return the whole body.
+
+        Raises `BodyTooLarge` as soon as it is known to have more than *most* bytes, `ClientGone` when it breaks off.
+        """
         announced = self.header(b"content-length")
-        if announced and int(announced) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        if announced and int(announced) > most:
+            raise BodyTooLarge(f"a body has at most {most} bytes")
         message = await self._receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body", False):
-            if len(body) > MAX_BODY_BYTES:
+            if len(body) > most:
                 break
             message = await self._receive()
             body += message.get("body", b"")
         if message["type"] == "http.disconnect":
             raise ClientGone()
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        if len(body) > most:
+            raise BodyTooLarge(f"a body has at most {most} bytes")
         return body
 
     async def disconnected(self) -> None:

@@ -8,9 +8,11 @@ import msgspec
 from api.errors import TypeUnserved
 from api.schema import Text
 from api.shapes import messages as shapes
+from api.template import call_of
 from corefast.errors import ParameterInvalid, ParameterMissing
 from corefast.wire import body as bodies
 from corefast.wire.body import Saying
+from corefast.wire.template import TemplateCall
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ UNSERVED = {
 # ── from JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def saying_of(wanted: shapes.SendRequest) -> Saying:
+def saying_of(wanted: shapes.SendRequest) -> Saying | TemplateCall:
     """Return what *wanted* says; raise where a field is missing or the type is none."""
     if (reason := UNSERVED.get(wanted.type)) is not None:
         raise TypeUnserved(f"type {wanted.type} is not served: {reason}")
@@ -106,6 +108,10 @@ def _header(header: shapes.Header | None) -> str:
     return header.text
 
 
+def _template(wanted: shapes.SendRequest) -> TemplateCall:
+    return call_of(_given(wanted.template, "template"))
+
+
 def _given(field: T | None, name: str) -> T:
     if field is None:
         raise ParameterMissing(f"`{name}` is missing")
@@ -117,12 +123,13 @@ def _same(value: msgspec.Struct, kind: type[T]) -> T:
     return msgspec.convert(value, kind, from_attributes=True)
 
 
-_MAKERS: dict[str, Callable[[shapes.SendRequest], Saying]] = {
+_MAKERS: dict[str, Callable[[shapes.SendRequest], Saying | TemplateCall]] = {
     "text": _text,
     "location": _location,
     "contacts": _contacts,
     "interactive": _interactive,
     "reaction": _reaction,
+    "template": _template,
 }
 
 
@@ -152,6 +159,8 @@ def tell(body: Saying | None, quoted: str) -> tuple[str, dict[str, object]]:
             return "interactive", {"interactive": _told_buttons(body)}
         case bodies.OptionList():
             return "interactive", {"interactive": _told_list(body)}
+        case bodies.Template():
+            return "template", {"template": _told_template(body)}
     return "unknown", {}
 
 
@@ -170,3 +179,10 @@ def _told(kind: str, body: bodies.ReplyButtons | bodies.OptionList, action: shap
     footer = shapes.Words(body.footer) if body.footer else None
     words = shapes.Words(body.body)
     return shapes.InteractiveTold(kind, action=action, body=words, header=header, footer=footer)
+
+
+def _told_template(body: bodies.Template) -> shapes.TemplateTold:
+    buttons = [shapes.TemplateToldButton(each.kind, each.title, each.value) for each in body.buttons]
+    location = _same(body.location, shapes.Location) if body.location else None
+    language = shapes.TemplateLanguage(body.language)
+    return shapes.TemplateTold(body.name, language, body.body, body.header, body.footer, buttons, location)

@@ -80,6 +80,7 @@ class StoredMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     contacts: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
     interactive: Annotated[Any, Meta(description="As in POST /v1/messages, or the answer as in webhooks.")] = UNSET
     reaction: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
+    template: Annotated[Any, Meta(description="As the customer sees it: name, language, texts and buttons.")] = UNSET
     button: Annotated[Any, Meta(description="A pressed quick reply, as in webhooks.")] = UNSET
     context: Context | UnsetType = UNSET
     errors: Annotated[list[ErrorItem] | UnsetType, Meta(description="Why it failed.")] = UNSET

@@ -57,6 +57,20 @@ MAX_SECTIONS = 10
 MAX_LIST_ROWS = 10
 """Over all sections of a list."""
 
+MAX_HEADER_CHARACTERS = 60
+MAX_FOOTER_CHARACTERS = 60
+
+MAX_TEMPLATE_BUTTONS = 10
+MAX_TEMPLATE_BUTTON_CHARACTERS = 25
+MAX_CODE_CHARACTERS = 15
+"""Of a code that a button copies."""
+
+MAX_PAYLOAD_CHARACTERS = 256
+"""Of what a quick reply sends back."""
+
+MAX_URL_CHARACTERS = 2_000
+"""Of a template's button."""
+
 MAX_PLAINTEXT_BYTES = 65_536
 PLAINTEXT_BLOCK_BYTES = 160
 """Plaintexts are padded to multiples of this, so that a ciphertext's size says little."""
@@ -201,6 +215,17 @@ MAX_EVENTS = 1_000_000
 
 IDEMPOTENCY_LIFE_MS = 24 * 3_600_000
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+
+MAX_TEMPLATES = 10_000
+"""Of one account; each is kept in memory."""
+
+MAX_TEMPLATE_BYTES = 16_384
+MAX_TEMPLATE_PAGE_BYTES = 524_288
+"""Templates listed in one answer, at the most one page."""
+
+MAX_IMPORT_BYTES = 524_288
+MAX_IMPORTED_TEMPLATES = 1_000
+"""Of one request: an export of the Cloud API has about 1 KB for each."""
 
 MAX_API_KEYS = 10_000
 MAX_USERS = 10_000

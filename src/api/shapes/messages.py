@@ -138,6 +138,59 @@ class MarkRequest(msgspec.Struct, frozen=True):
     status: Annotated[str, Meta(description="The only one is read.", examples=["read"])]
 
 
+# ── templates ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Currency(msgspec.Struct, frozen=True):
+    """An amount; the customer sees `fallback_value`."""
+
+    fallback_value: Annotated[str, Meta(examples=["EUR 100.99"])]
+    code: Annotated[str, Meta(description="ISO 4217", examples=["EUR"])]
+    amount_1000: Annotated[int, Meta(description="A thousand times the amount.", examples=[100990])]
+
+
+class DateTime(msgspec.Struct, frozen=True):
+    """A time; the customer sees `fallback_value`, and other fields are ignored."""
+
+    fallback_value: Annotated[str, Meta(examples=["25 February"])]
+
+
+class TemplateParameter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`type` names the field that holds it."""
+
+    type: Annotated[str, Meta(description="text, currency, date_time, location, payload or coupon_code")]
+    text: str = ""
+    currency: Currency | None = None
+    date_time: DateTime | None = None
+    location: Location | None = None
+    payload: Annotated[str, Meta(description="What a quick reply sends back; else its text does.")] = ""
+    coupon_code: str = ""
+    parameter_name: Annotated[str, Meta(description="Of a variable with a name.")] = ""
+
+
+class TemplateCallComponent(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: Annotated[str, Meta(description="header, body or button")]
+    parameters: Annotated[list[TemplateParameter], Meta(description="One for each variable, in their order.")] = []
+    sub_type: Annotated[str, Meta(description="Of a button: quick_reply, url or copy_code.")] = ""
+    index: Annotated[int | str, Meta(description="Which button, from 0.")] = 0
+
+
+class TemplateLanguage(msgspec.Struct, frozen=True, omit_defaults=True):
+    code: Annotated[str, Meta(examples=["en_US"])]
+    policy: Annotated[str, Meta(description="The only one is deterministic.")] = "deterministic"
+
+
+class TemplateMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A template of GET /v1/templates, with its parameters."""
+
+    name: Annotated[str, Meta(examples=["order_ready"])]
+    language: TemplateLanguage
+    namespace: Annotated[str, Meta(description="Needed only where templates of several have the same name.")] = ""
+    components: Annotated[
+        list[TemplateCallComponent], Meta(description="Those of the template that have parameters.")
+    ] = []
+
+
 # ── the request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -145,14 +198,15 @@ class SendRequest(msgspec.Struct, frozen=True):
     """A message to one customer: `type` names the field that holds it. Fields that are not listed are ignored."""
 
     to: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
-    type: Annotated[str, Meta(description="text, location, contacts, interactive or reaction", examples=["text"])] = (
-        "text"
-    )
+    type: Annotated[
+        str, Meta(description="text, location, contacts, interactive, reaction or template", examples=["text"])
+    ] = "text"
     text: Annotated[Text | None, Meta(description="For type text.")] = None
     location: Annotated[Location | None, Meta(description="For type location.")] = None
     contacts: Annotated[list[ContactCard] | None, Meta(description="For type contacts.")] = None
     interactive: Annotated[Interactive | None, Meta(description="For type interactive.")] = None
     reaction: Annotated[Reaction | None, Meta(description="For type reaction.")] = None
+    template: Annotated[TemplateMessage | None, Meta(description="For type template.")] = None
     recipient_type: Annotated[str, Meta(description="The only one is individual.")] = "individual"
     preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link in a text.")] = False
     context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
@@ -194,3 +248,23 @@ class InteractiveTold(msgspec.Struct, frozen=True, omit_defaults=True):
 class QuickReply(msgspec.Struct, frozen=True):
     payload: str
     text: str
+
+
+class TemplateToldButton(msgspec.Struct, frozen=True, omit_defaults=True):
+    """*value*: the payload, the URL, the number, or the code."""
+
+    type: Annotated[str, Meta(description="quick_reply, url, phone_number or copy_code")]
+    text: str
+    value: str = ""
+
+
+class TemplateTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A template as the customer sees it, with its parameters filled in."""
+
+    name: str
+    language: TemplateLanguage
+    body: str
+    header: str = ""
+    footer: str = ""
+    buttons: list[TemplateToldButton] = []
+    location: Location | None = None

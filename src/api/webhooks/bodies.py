@@ -58,6 +58,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender":
     interactive: shapes.InteractiveTold | None = None
     reaction: shapes.Reaction | None = None
     button: shapes.QuickReply | None = None
+    template: shapes.TemplateTold | None = None
     context: Context | None = None
     identity: Identity | None = None
     system: System | None = None

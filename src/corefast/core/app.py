@@ -36,7 +36,9 @@ from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow
+from corefast.core.store.templates import TemplateStore
 from corefast.core.store.users import UserStore
+from corefast.core.template.templates import Templates
 from corefast.endpoint.resend import HOUR_MS
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
@@ -85,6 +87,7 @@ class Core:
         self._account = account
         self.keys = ApiKeys(context, ApiKeyStore(context.database, vault))
         self.users = Users(context, UserStore(context.database, vault))
+        self.templates = Templates(context, TemplateStore(context.database, vault))
         self._relay_url = parse_relay_url(config.relay)
         self._server: Server | None = None
         self.on_stopped: Callable[[str], None] = lambda refusal: None
@@ -124,7 +127,7 @@ class Core:
         self.inbound = Inbound(context, self.lanes, statuses, self.resender)
         claims = Claims(context, self._account.id_key)
         self.peers = Peers(context, self.lanes)
-        self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims)
+        self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates)
         self.stock = Stock(context)
         given = self._config
         claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
@@ -152,6 +155,7 @@ class Core:
         await self.feed.load()
         await self.schedule.load()
         await self.keys.load()
+        await self.templates.load()
         await self.users.load(self._config.admin_password, is_compatible=self._config.compat_first_login)
         self.context.book.life_ms = self._config.resend_hours * HOUR_MS
         await self.context.resends.load(self.context.book)
@@ -161,7 +165,13 @@ class Core:
             self.lanes.count(lane, 1)
             if row.is_bare:
                 lane.waiting.append(row.message)
-        services: list[Service] = [self.keys, self.peers, self.users, Reading(self.context, self.sender)]
+        services: list[Service] = [
+            self.keys,
+            self.peers,
+            self.users,
+            Reading(self.context, self.sender),
+            self.templates,
+        ]
         self.gateway = Gateway(self.context, self.sender, self.feed, self.schedule, services)
         if self._config.webhook and self._config.webhook != self.schedule.webhook.url:
             await self.gateway.set_webhook(None, SetWebhook(self._config.webhook))

@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access
+from corefast.wire import access, template
 from corefast.wire.body import Saying, Text
+from corefast.wire.template import TemplateCall
 
 
 class State(StrEnum):
@@ -113,12 +114,12 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """→ `Accepted` once it is durable. *to* in any spelling.
 
     Errors: `number.invalid`, `recipient.is_sender`, `identity.unacknowledged`, `message.too_long`, `parameter.missing`,
-    `parameter.invalid`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
+    `parameter.invalid`, `template.…`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
     """
 
     account: str
     to: str
-    body: Saying
+    body: Saying | TemplateCall
     reply_to: str = ""
     idempotency: Idempotency | None = None
     ttl_ms: int = 0
@@ -445,4 +446,5 @@ Message = (
     | GetMetrics
     | Metrics
     | access.Message
+    | template.Message
 )

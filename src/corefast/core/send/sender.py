@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from corefast import metrics
 from corefast.address import canonical_number
 from corefast.core.context import Context
@@ -20,6 +22,7 @@ from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.preparer import Preparer
 from corefast.core.store.messages import Encrypted, Extra, More
+from corefast.core.template.templates import Templates
 from corefast.endpoint.fanout import fan_out
 from corefast.endpoint.resend import identity_mark
 from corefast.errors import (
@@ -38,6 +41,7 @@ from corefast.store.database import Unit
 from corefast.wire.content import Body, Content, encode_content
 from corefast.wire.gateway import Accepted, Send
 from corefast.wire.messages import Post
+from corefast.wire.template import TemplateCall
 
 log = get_logger()
 
@@ -57,6 +61,7 @@ class Order:
     def write(self, message_id: bytes, at_ms: int) -> bytes:
         """Return the plaintext."""
         message = self.message
+        assert not isinstance(message.body, TemplateCall), "filled in by now"
         reply_to = _reply_to(message.reply_to) if message.reply_to else None
         return encode_content(Content(message_id, at_ms, message.body, "", reply_to))
 
@@ -112,12 +117,21 @@ class Note(Order):
 class Sender:
     """Serves `Send`."""
 
-    def __init__(self, context: Context, lanes: Lanes, outbox: Outbox, preparer: Preparer, claims: Claims) -> None:
+    def __init__(
+        self,
+        context: Context,
+        lanes: Lanes,
+        outbox: Outbox,
+        preparer: Preparer,
+        claims: Claims,
+        templates: Templates,
+    ) -> None:
         self._context = context
         self._lanes = lanes
         self._outbox = outbox
         self._preparer = preparer
         self._claims = claims
+        self._templates = templates
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted = 0
         """Messages accepted in this turn of the loop."""
@@ -132,7 +146,7 @@ class Sender:
             if message.idempotency is not None:
                 self._spawn(self._claim(number, order))
             else:
-                self._route(self._lanes.get(number), order)
+                self._begin(number, order)
         except Exception as error:
             self._fail(order, error)
 
@@ -157,7 +171,8 @@ class Sender:
         self._check_room()
         if message.account != self._context.number:
             raise TokenInvalid("this key belongs to another account")
-        check_body(message.body, message.reply_to)
+        if not isinstance(message.body, TemplateCall):
+            check_body(message.body, message.reply_to)
         if message.ttl_ms or message.opaque:
             check_more(message.ttl_ms, message.opaque)
         if message.reply_to:
@@ -175,9 +190,16 @@ class Sender:
                 order.answer(claim)
                 return
             order.claim = claim
-            self._route(self._lanes.get(number), order)
+            self._begin(number, order)
         except Exception as error:
             self._fail(order, error)
+
+    def _begin(self, number: str, order: Order) -> None:
+        """Put a template in its place; here, so that a repetition finds its answer whatever became of the template."""
+        body = order.message.body
+        if isinstance(body, TemplateCall):
+            order.message = msgspec.structs.replace(order.message, body=self._templates.render(body))
+        self._route(self._lanes.get(number), order)
 
     def _route(self, lane: Lane, order: Order) -> None:
         if lane.queued >= MAX_LANE_MESSAGES:
