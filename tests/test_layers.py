@@ -50,6 +50,7 @@ MAY_USE = {
         "corefast.protocol.noise",
         "corefast.protocol.keys",
         "corefast.protocol.pin",
+        "corefast.native.secret",
     }
     | EDGE,
     "corefast.device": {
@@ -60,6 +61,7 @@ MAY_USE = {
         "corefast.endpoint",
         "corefast.protocol.noise",
         "corefast.protocol.keys",
+        "corefast.native.secret",
     }
     | EDGE,
     "api": {"corefast.wire", "corefast.net", "corefast.link.secure"} | EDGE,

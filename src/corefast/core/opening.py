@@ -17,6 +17,7 @@ from corefast.endpoint.resend import Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SetupError, SnapshotInvalid
+from corefast.native.secret import wipe
 from corefast.protocol.keys import KeyPair
 from corefast.store.database import Database, Unit
 
@@ -68,7 +69,9 @@ async def _open_account(database: Database, keys: KeyStore, number: str, random:
             return await _make_account(database, keys, number, random)
         if account.number != number:
             raise SetupError("--number: the data folder belongs to another number; choose another folder")
-        return account, OwnKeys.restore(account.own_keys, await keys.load_prekeys())
+        own = OwnKeys.restore(account.own_keys, await keys.load_prekeys())
+        wipe(account.own_keys)
+        return account, own
     except (SealBroken, SnapshotInvalid) as error:
         raise SetupError(
             f"the account's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
@@ -81,5 +84,6 @@ async def _make_account(database: Database, keys: KeyStore, number: str, random:
     account = AccountRow(number, PHASE_NEW, own.encode_account(), link_key, random(ID_KEY_BYTES))
     unit = Unit()
     keys.create(unit, account)
+    wipe(account.own_keys)
     await database.commit(unit)
     return account, own

@@ -5,8 +5,6 @@ prekey message reuses its session, a Whisper message tries the current session a
 that worked becomes the current one. So two sides that started at the same moment meet in one session.
 """
 
-from collections.abc import Iterable
-
 import msgspec
 
 from corefast.endpoint.selection import Selection, SessionPart
@@ -47,19 +45,23 @@ class Correspondent:
         return cls()
 
     @classmethod
-    def restore(cls, record: bytes, parts: Iterable[tuple[int, int, bytes]] = ()) -> "Correspondent":
+    def restore(cls, record: bytes, parts: list[tuple[int, int, bytes]] | None = None) -> "Correspondent":
         """Return the correspondent of a record and its parts (kind, number, content), which are in order of both.
 
-        Raises `SnapshotInvalid` for the record; a part that does not fit it is left out.
+        Raises `SnapshotInvalid` for the record; a part that does not fit it is left out. *parts* is emptied, and wiped
+        as far as nobody else holds them; the record is the caller's to wipe.
         """
         return cls(Selection.restore(record, parts))
 
     def record(self) -> bytes:
-        """Return what is stored with every change; secret, and not whole without the parts."""
+        """Return what is stored with every change; secret (wipe it), and not whole without the parts."""
         return self._sessions.record()
 
     def take_changes(self) -> list[SessionPart]:
-        """Return the parts that changed since the last call; store them, in order, in one commit with `record`."""
+        """Return the parts that changed since the last call; store them, in order, in one commit with `record`.
+
+        Their contents are secret: wipe them, which leaves those alone that are still needed here.
+        """
         return self._sessions.take_changes()
 
     def rest(self) -> None:

@@ -4,15 +4,16 @@ All of them are stored as one *record* of the current session, and *parts* that 
 archived session, and blocks of the current one's skipped keys.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
 from corefast.errors import SnapshotInvalid
 from corefast.limits import MAX_ARCHIVED_BYTES, MAX_ARCHIVED_SESSIONS
+from corefast.native.secret import wipe
 from corefast.protocol.session import Session
 
-_WHOLE, _RECORD = 1, 2
+_WHOLE_LEAD, _RECORD_LEAD = b"\1", b"\2"
 _LENGTH_BYTES = 3
 _LAST_NUMBER = 2**63 - 1
 
@@ -52,7 +53,8 @@ class Selection:
     def current(self) -> Session | None:
         if self._resting:
             self._current = Session.restore(self._resting)
-            self._current.take_changes()
+            self._current.settle()
+            wipe(self._resting)
             self._resting = b""
         return self._current
 
@@ -62,9 +64,9 @@ class Selection:
 
     def candidates(self) -> Iterator[tuple[int, Session]]:
         """Yield the archived sessions with their places, newest first."""
-        for place, (_, snapshot) in enumerate(self._archived):
+        for place in range(len(self._archived)):
             try:
-                session = Session.restore(snapshot)
+                session = Session.restore(self._archived[place][1])
             except SnapshotInvalid:
                 continue
             yield place, session
@@ -82,9 +84,18 @@ class Selection:
 
     def clear(self) -> None:
         """Forget all sessions."""
-        self._current, self._resting = None, b""
-        self._archived = []
+        self._current = None
+        self._wipe()
         self._changes = [_all_of(kind) for kind in PartKind]
+
+    def __del__(self) -> None:
+        self._wipe()
+
+    def _wipe(self) -> None:
+        wipe(self._resting)
+        self._resting = b""
+        while self._archived:
+            wipe(self._archived.pop()[1])
 
     def rest(self) -> None:
         """Keep the current session as bytes until it is used again: half the memory. All changes must be taken."""
@@ -93,12 +104,15 @@ class Selection:
             self._current = None
 
     def record(self) -> bytes:
-        """Return what is always stored of the sessions; secret."""
+        """Return what is always stored of the sessions; secret: wipe it."""
         current = self.current
-        return bytes([_RECORD]) if current is None else bytes([_RECORD]) + current.record()
+        return _RECORD_LEAD if current is None else current.record(_RECORD_LEAD)
 
     def take_changes(self) -> list[SessionPart]:
-        """Return what changed in the parts since the last call, to be stored in order and together with `record`."""
+        """Return what changed in the parts since the last call, to be stored in order and together with `record`.
+
+        Wipe their contents then.
+        """
         current = self.current
         if not self._changes and (current is None or not current.has_changes):
             return []
@@ -108,23 +122,25 @@ class Selection:
         return changes
 
     @classmethod
-    def restore(cls, record: bytes, parts: Iterable[tuple[int, int, bytes]] = ()) -> "Selection":
+    def restore(cls, record: bytes, parts: list[tuple[int, int, bytes]] | None = None) -> "Selection":
         """Return the sessions of a record and its parts (kind, number, content), which are in order of both.
 
-        Raises `SnapshotInvalid` for the record; parts that do not fit it are left out. A record of the first form
-        holds everything, and all parts of it are changes.
+        Raises `SnapshotInvalid` for the record; parts that do not fit it are left out. *parts* is empty then: what is
+        not kept of them is wiped. A record of the first form holds everything, and all parts of it are changes.
         """
         sessions = cls()
-        if record[:1] == bytes([_WHOLE]):
+        if record[:1] == _WHOLE_LEAD:
             sessions._take_whole(record)
             return sessions
-        if record[:1] != bytes([_RECORD]):
+        if record[:1] != _RECORD_LEAD:
             raise SnapshotInvalid("a session record has an unknown version")
         sessions._changes = []
         if len(record) > 1:
-            sessions._current = Session.restore(record[1:])
-        for kind, number, content in parts:
+            sessions._current = Session.restore(record, 1)
+        while parts:
+            kind, number, content = parts.pop(0)
             sessions._take_part(kind, number, content)
+            wipe(content)
         return sessions
 
     def _take_whole(self, record: bytes) -> None:
@@ -154,7 +170,8 @@ class Selection:
             self._forget(-1)
 
     def _forget(self, place: int) -> None:
-        number, _ = self._archived.pop(place)
+        number, snapshot = self._archived.pop(place)
+        wipe(snapshot)
         self._changes.append(SessionPart(PartKind.ARCHIVED, number, number, None))
 
 

@@ -19,6 +19,7 @@ from corefast.limits import (
     SIGNED_PREKEY_GRACE_MS,
     SIGNED_PREKEY_LIFE_MS,
 )
+from corefast.native.secret import wipe
 from corefast.protocol.keys import KemKeyPair, KeyPair, Random
 from corefast.wire.messages import PreKeyUpload, PublicPreKey, SignedPreKey
 
@@ -88,13 +89,19 @@ class OwnKeys:
         return cls(identity or KeyPair.generate(random), registration_id, first_ids)
 
     def encode_account(self) -> bytes:
-        """Return identity, registration id and id counters as bytes; secret."""
+        """Return identity, registration id and id counters as bytes; secret: wipe it."""
         next_ids = (self._next_signed, self._next_kem, self._next_one_time)
-        return msgspec.msgpack.encode(_Account(_VERSION, self.identity.private, self.registration_id, *next_ids))
+        private = self.identity.private
+        encoded = msgspec.msgpack.encode(_Account(_VERSION, private, self.registration_id, *next_ids))
+        wipe(private)
+        return encoded
 
     @classmethod
     def restore(cls, account: bytes, records: Iterable[KeyRecord]) -> "OwnKeys":
-        """Return the keys that `encode_account` and the stored records describe; raise `SnapshotInvalid`."""
+        """Return the keys that `encode_account` and the stored records describe; raise `SnapshotInvalid`.
+
+        The records' private keys are wiped where nobody else holds them.
+        """
         try:
             stored = msgspec.msgpack.decode(account, type=_Account)
         except (msgspec.DecodeError, RecursionError):
@@ -103,8 +110,10 @@ class OwnKeys:
             raise SnapshotInvalid(f"the account record has version {stored.version}; this program reads {_VERSION}")
         next_ids = (stored.next_signed, stored.next_kem, stored.next_one_time)
         own = cls(KeyPair.from_private(stored.identity), stored.registration_id, next_ids)
+        wipe(stored.identity)
         for record in sorted(records, key=lambda record: record.made_ms):
             own._keep(record)
+            wipe(record.private)
         return own
 
     def kem(self, kem_id: int) -> KemKeyPair | None:

@@ -8,9 +8,9 @@ libcrypto takes 39 and 36 (docs/decisions/012).
 import ctypes
 
 from libc.stdint cimport uint8_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
-from corefast.native.memory cimport bytes_at, bytes_fill, bytes_room, bytes_size
+from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero
 
 # Its import makes libsodium choose the code for this processor.
 import nacl.bindings
@@ -72,6 +72,39 @@ def agree(bytes our_private not None, bytes their_public not None):
     if not derive_shared(bytes_at(our_private), bytes_at(their_public), bytes_fill(shared)):
         raise KeyAgreementFailed("the shared secret would be zero")
     return shared
+
+
+cdef class PrivateKey:
+    """A private key of 32 bytes in memory of its own, which is wiped when it is freed. Raises KeyMalformed."""
+
+    cdef uint8_t _scalar[SCALAR_SIZE]
+
+    def __cinit__(self, bytes private not None):
+        if bytes_size(private) != SCALAR_SIZE:
+            raise KeyMalformed("a private key has 32 bytes")
+        memcpy(self._scalar, bytes_at(private), SCALAR_SIZE)
+
+    def __dealloc__(self):
+        explicit_bzero(self._scalar, SCALAR_SIZE)
+
+    def copy(self):
+        """Return a new bytes object of the key, which the caller wipes."""
+        return bytes_from(self._scalar, SCALAR_SIZE)
+
+    def public(self):
+        """Return the 32-byte public key."""
+        public = bytes_room(POINT_SIZE)
+        derive_public(self._scalar, bytes_fill(public))
+        return public
+
+    def agree(self, bytes their_public not None):
+        """Return the shared secret as `agree` does; the caller wipes it."""
+        if bytes_size(their_public) != POINT_SIZE:
+            raise KeyMalformed("a key has 32 bytes")
+        shared = bytes_room(POINT_SIZE)
+        if not derive_shared(self._scalar, bytes_at(their_public), bytes_fill(shared)):
+            raise KeyAgreementFailed("the shared secret would be zero")
+        return shared
 
 
 def is_on_curve(bytes public not None):

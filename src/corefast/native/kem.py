@@ -11,6 +11,7 @@ from typing import NoReturn, Self
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey, MLKEM1024PublicKey
 
 from corefast.errors import KeyMalformed
+from corefast.native.secret import wipe
 
 PUBLIC_SIZE = 1568
 CIPHERTEXT_SIZE = 1568
@@ -48,7 +49,8 @@ class KemKeyPair:
         """Return the 32-byte shared secret; a wrong ciphertext of the right size yields a secret nobody knows."""
         if len(ciphertext) != CIPHERTEXT_SIZE:
             raise KeyMalformed(f"a KEM ciphertext has {CIPHERTEXT_SIZE} bytes")
-        return _round_3(self._private.decapsulate(ciphertext), ciphertext)
+        shared = self._private.decapsulate(ciphertext)
+        return _round_3(shared, ciphertext)
 
     def __repr__(self) -> str:
         return "<KemKeyPair>"
@@ -69,4 +71,8 @@ def encapsulate(public: bytes) -> tuple[bytes, bytes]:
 
 
 def _round_3(shared: bytes, ciphertext: bytes) -> bytes:
-    return shake_256(shared + sha3_256(ciphertext).digest()).digest(SHARED_SIZE)
+    """Return the secret of round 3; *shared* is wiped."""
+    state = shake_256(shared)
+    wipe(shared)
+    state.update(sha3_256(ciphertext).digest())
+    return state.digest(SHARED_SIZE)

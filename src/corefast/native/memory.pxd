@@ -8,6 +8,10 @@ cdef extern from "<string.h>" nogil:
     void explicit_bzero(void *memory, size_t size)
 
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(object value)
+
+
 cdef inline const uint8_t *bytes_at(bytes value) noexcept:
     """The bytes of *value*, valid as long as it is alive."""
     return <const uint8_t *> PyBytes_AS_STRING(value)
@@ -29,3 +33,14 @@ cdef inline bytes bytes_room(size_t size):
 cdef inline uint8_t *bytes_fill(bytes room) noexcept:
     """Where a fresh `bytes_room` is written."""
     return <uint8_t *> PyBytes_AS_STRING(room)
+
+
+cdef inline bint wipe_bytes(bytes secret, Py_ssize_t holders) noexcept:
+    """Overwrite *secret* where at most so many hold it: one variable here, and one more for each on the way.
+
+    Those of one byte or none are left alone: the interpreter shares them.
+    """
+    if Py_REFCNT(secret) > holders or PyBytes_GET_SIZE(secret) < 2:
+        return False
+    explicit_bzero(PyBytes_AS_STRING(secret), <size_t> PyBytes_GET_SIZE(secret))
+    return True

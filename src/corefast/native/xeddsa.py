@@ -15,6 +15,7 @@ from nacl.bindings import (
 
 from corefast.errors import KeyMalformed, SignatureInvalid
 from corefast.native.curve import verify_ed25519
+from corefast.native.secret import wipe
 
 SIGNATURE_SIZE = 64
 RANDOM_SIZE = 64
@@ -30,13 +31,23 @@ def sign(private: bytes, message: bytes, random: bytes) -> bytes:
     """Return the 64-byte signature of *message* by a 32-byte X25519 private key; *random* is 64 fresh bytes."""
     if len(private) != 32 or len(random) != RANDOM_SIZE:
         raise KeyMalformed("signing takes a 32-byte key and 64 random bytes")
-    a = crypto_core_ed25519_scalar_reduce(_clamp(private) + bytes(32))
+    clamped = _clamp(private)
+    a = crypto_core_ed25519_scalar_reduce(clamped)
+    wipe(clamped)
     public = crypto_scalarmult_ed25519_base_noclamp(a)
-    r = crypto_core_ed25519_scalar_reduce(sha512(HASH_1 + a + message + random).digest())
+    state = sha512(HASH_1)
+    for part in (a, message, random):
+        state.update(part)
+    del part
+    nonce = state.digest()
+    r = crypto_core_ed25519_scalar_reduce(nonce)
     commitment = crypto_scalarmult_ed25519_base_noclamp(r)
     h = crypto_core_ed25519_scalar_reduce(sha512(commitment + public + message).digest())
-    s = bytearray(crypto_core_ed25519_scalar_add(crypto_core_ed25519_scalar_mul(h, a), r))
+    product = crypto_core_ed25519_scalar_mul(h, a)
+    s = bytearray(crypto_core_ed25519_scalar_add(product, r))
     s[31] |= public[31] & SIGN_BIT
+    # Each of these tells the key to whoever has the signature.
+    wipe(a), wipe(nonce), wipe(r), wipe(product)
     return commitment + bytes(s)
 
 
@@ -80,5 +91,5 @@ def _edwards(public: bytes) -> bytes:
 
 
 def _clamp(private: bytes) -> bytes:
-    """RFC 7748, 5: decodeScalar25519."""
-    return bytes([private[0] & 248]) + private[1:31] + bytes([private[31] & 127 | 64])
+    """RFC 7748, 5: decodeScalar25519, with zeros up to the 64 bytes that are reduced."""
+    return b"".join((bytes([private[0] & 248]), memoryview(private)[1:31], bytes([private[31] & 127 | 64]), bytes(32)))

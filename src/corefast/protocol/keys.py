@@ -5,6 +5,7 @@ from typing import NoReturn, Self
 
 from corefast.errors import KeyMalformed
 from corefast.native import curve, kem, xeddsa
+from corefast.native.secret import wipe
 
 CURVE_TYPE = 0x05
 KEM_TYPE = 0x08
@@ -16,34 +17,49 @@ KEM_PUBLIC_SIZE = 1 + kem.PUBLIC_SIZE
 KEM_CIPHERTEXT_SIZE = 1 + kem.CIPHERTEXT_SIZE
 
 Random = Callable[[int], bytes]
-"""Returns that many fresh random bytes; programs pass os.urandom."""
+"""Returns that many fresh random bytes, to be wiped where nobody else holds them; programs pass os.urandom."""
 
 
 class KeyPair:
     """An X25519 key pair that also signs (XEdDSA). `private` leaves only toward a sealed store."""
 
-    __slots__ = ("private", "public")
+    __slots__ = ("_private", "public")
 
-    def __init__(self, private: bytes, public: bytes) -> None:
-        self.private = private
-        self.public = public
+    def __init__(self, private: curve.PrivateKey) -> None:
+        self._private = private
+        self.public = bytes([CURVE_TYPE]) + private.public()
+
+    @property
+    def private(self) -> bytes:
+        """A copy of the 32 bytes, which the caller wipes."""
+        return self._private.copy()
 
     @classmethod
     def generate(cls, random: Random) -> Self:
-        return cls.from_private(random(PRIVATE_SIZE))
+        private = random(PRIVATE_SIZE)
+        pair = cls.from_private(private)
+        wipe(private)
+        return pair
 
     @classmethod
     def from_private(cls, private: bytes) -> Self:
         """Return the pair of a 32-byte private key; raise KeyMalformed. One multiplication: keep the pair."""
-        return cls(private, bytes([CURVE_TYPE]) + curve.public_from_private(private))
+        return cls(curve.PrivateKey(private))
 
     def sign(self, message: bytes, random: Random) -> bytes:
         """Return the 64-byte XEdDSA signature of *message*."""
-        return xeddsa.sign(self.private, message, random(xeddsa.RANDOM_SIZE))
+        private = self.private
+        try:
+            return xeddsa.sign(private, message, random(xeddsa.RANDOM_SIZE))
+        finally:
+            wipe(private)
 
     def agree(self, their_public: bytes) -> bytes:
-        """Return the 32-byte shared secret; raise KeyAgreementFailed for a low-order point, KeyMalformed."""
-        return curve.agree(self.private, raw_public(their_public))
+        """Return the 32-byte shared secret, which the caller wipes.
+
+        Raises KeyAgreementFailed for a low-order point, KeyMalformed.
+        """
+        return self._private.agree(raw_public(their_public))
 
     def __repr__(self) -> str:
         return "<KeyPair>"
@@ -73,6 +89,7 @@ class KemKeyPair:
 
     @property
     def secret(self) -> bytes:
+        """A copy, which the caller wipes."""
         return self._pair.secret
 
     def decapsulate(self, ciphertext: bytes) -> bytes:

@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from corefast.native.curve cimport derive_public, derive_shared
 from corefast.native.kdf cimport hkdf
-from corefast.native.memory cimport bytes_at, bytes_from, bytes_size, explicit_bzero
+from corefast.native.memory cimport bytes_at, bytes_from, bytes_size, explicit_bzero, wipe_bytes
 from corefast.protocol.chain cimport KEY_SIZE, chain_step
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
@@ -123,7 +123,8 @@ cdef class Ratchet:
             raise KeyMalformed("a private key has 32 bytes")
         derive_root(self.root, bytes_at(private), newest.their_ratchet, self.root, self.sending_key)
         memcpy(self.our_private, bytes_at(private), KEY_SIZE)
-        derive_public(bytes_at(private), self.our_public)
+        wipe_bytes(private, 1)
+        derive_public(self.our_private, self.our_public)
         self.is_sending = True
         return 0
 

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from corefast.native.bytes cimport load_u16, store_u16
-from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero
+from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero, wipe_bytes
 from corefast.protocol.block cimport PQ_BLOCK, SEED_BLOCK, load_block, take_blocks, take_dropped
 from corefast.protocol.chain cimport KEY_SIZE, MessageKeys, derive_message_keys
 from corefast.protocol.message cimport (
@@ -200,20 +200,20 @@ cdef class Session:
         return steps if self._pq is None else max(steps, self._pq.reach(view.pq, view.pq_size))
 
     def snapshot(self):
-        """Return the whole session as bytes, private keys in clear: seal them."""
-        return self._write(True)
+        """Return the whole session as bytes, private keys in clear: seal and wipe them."""
+        return self._write(b"", True)
 
-    def record(self):
-        """Return the session without its skipped keys, whose blocks `take_changes` tells; secret."""
-        return self._write(False)
+    def record(self, bytes lead not None=b""):
+        """Return *lead* and the session without its skipped keys, whose blocks `take_changes` tells; secret."""
+        return self._write(lead, False)
 
-    cdef bytes _write(self, bint has_skipped):
+    cdef bytes _write(self, bytes lead, bint has_skipped):
         cdef size_t before_size = 0 if self._before is None else bytes_size(self._before)
         cdef size_t after_size = 0 if self._after is None else bytes_size(self._after)
         cdef bytes room = bytes_room(
-            SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet) + pq_size(self._pq) + 1
-            + (skipped_size(self._ratchet, self._pq) if has_skipped else 0))
-        cdef uint8_t *at = bytes_fill(room)
+            bytes_size(lead) + SNAPSHOT_HEAD + before_size + after_size + ratchet_size(self._ratchet)
+            + pq_size(self._pq) + 1 + (skipped_size(self._ratchet, self._pq) if has_skipped else 0))
+        cdef uint8_t *at = put(bytes_fill(room), bytes_at(lead), bytes_size(lead))
         at[0] = SNAPSHOT_FORMAT
         at[1] = <uint8_t> self.version
         at = put(at + 2, self._ours_first, IDENTITIES_SIZE)
@@ -257,6 +257,15 @@ cdef class Session:
             take_blocks(changes, self._pq.skipped, PQ_BLOCK, self._base_key + 1)
         return changes
 
+    def settle(self):
+        """Take all changes for stored."""
+        self._ratchet.dropped = None
+        if self._pq is not None and self._pq.skipped is not None:
+            self._pq.skipped.changed = None
+        for chain in self._ratchet.receivers:
+            if (<ReceiverChain> chain).skipped is not None:
+                (<ReceiverChain> chain).skipped.changed = None
+
     def load_block(self, bytes block not None):
         """Take a stored block into a session made by `restore` of its `record`; blocks come in order of their numbers.
 
@@ -265,12 +274,12 @@ cdef class Session:
         load_block(block, self._ratchet, self._pq, self._base_key + 1)
 
     @staticmethod
-    def restore(bytes snapshot not None):
-        """Return the session of a snapshot or a record; raise SnapshotInvalid.
+    def restore(bytes snapshot not None, size_t start=0):
+        """Return the session of a snapshot or a record that begins at *start*; raise SnapshotInvalid.
 
         The skipped keys of a snapshot count as changed: they have no blocks yet.
         """
-        cdef SnapshotReader reader = SnapshotReader(snapshot)
+        cdef SnapshotReader reader = SnapshotReader(snapshot, start)
         cdef const uint8_t *identities
         cdef const uint8_t *base_key
         cdef const uint8_t *sizes
@@ -334,28 +343,36 @@ cdef Ratchet start_responder(bytes root, bytes chain_key, bytes private, bytes p
     return ratchet
 
 
+cdef object derive_initial(bytes secret, bytes kem_secret):
+    """Return the first keys from what was agreed on, which is wiped; *kem_secret* is None in version 3."""
+    keys = x3dh.derive(secret) if kem_secret is None else pqxdh.derive(secret, kem_secret)
+    wipe_bytes(secret, 1)
+    if kem_secret is not None:
+        wipe_bytes(kem_secret, 1)
+    return keys
+
+
 def initiate(our_identity, uint32_t our_registration_id, bundle, random, pin=Pin.NONE):
     """Return a session with the device that published *bundle*; raise BundleInvalid or KeyAgreementFailed."""
     bundle.verify(pin)
     our_base = KeyPair.generate(random)
     their = x3dh.TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
     secret = x3dh.agree_as_initiator(our_identity, our_base, their)
-    kem_id = kem_ciphertext = None
-    if pin is Pin.X3DH:
-        keys = x3dh.derive(secret)
-    else:
+    kem_id = kem_ciphertext = kem_secret = None
+    if pin is not Pin.X3DH:
         try:
             kem_ciphertext, kem_secret = encapsulate(bundle.kem_public)
         except KeyMalformed as error:
             raise BundleInvalid(str(error)) from None
-        keys = pqxdh.derive(secret, kem_secret)
         kem_id = bundle.kem_id
+    keys = derive_initial(secret, kem_secret)
     cdef Session session = new_session(
         X3DH_VERSION if pin is Pin.X3DH else PQXDH_VERSION,
         bytes_at(our_identity.public), bytes_at(bundle.identity), bytes_at(our_base.public))
     session._ratchet = start_initiator(keys.root, keys.chain, bundle.signed_public)
     if pin is Pin.NONE:
         session._pq = start_chains(keys.pq, True)
+    keys.wipe()
     session._before = messages.encode_before(bundle.one_time_id, our_base.public, our_identity.public)
     session._after = messages.encode_after(our_registration_id, bundle.signed_id, kem_id, kem_ciphertext)
     return session
@@ -379,15 +396,16 @@ def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_k
     check_on_curve(message.base_key)
     raw_public(message.identity)
     secret = x3dh.agree_as_responder(our_identity, our_signed, our_one_time, message.identity, message.base_key)
-    if message.version == PQXDH_VERSION:
-        keys = pqxdh.derive(secret, our_kem.decapsulate(message.kem_ciphertext))
-    else:
-        keys = x3dh.derive(secret)
+    kem_secret = our_kem.decapsulate(message.kem_ciphertext) if message.version == PQXDH_VERSION else None
+    keys = derive_initial(secret, kem_secret)
     cdef Session session = new_session(
         message.version, bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
-    session._ratchet = start_responder(keys.root, keys.chain, our_signed.private, our_signed.public)
+    cdef bytes private = our_signed.private
+    session._ratchet = start_responder(keys.root, keys.chain, private, our_signed.public)
+    wipe_bytes(private, 1)
     # A first message without the field comes from a peer that does not speak SPQR; nobody else could have made it.
     parse_signal(message.message, &view)
     if keys.pq and has_chains(view.pq, view.pq_size):
         session._pq = start_chains(keys.pq, False)
+    keys.wipe()
     return session, session.decrypt(message.message, random)

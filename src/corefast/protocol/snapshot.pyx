@@ -191,10 +191,10 @@ cdef PqChains take_pq(SnapshotReader reader, bint has_skipped):
 cdef class SnapshotReader:
     """Reads fields from the front; each raises SnapshotInvalid where the bytes end."""
 
-    def __cinit__(self, bytes data not None):
+    def __cinit__(self, bytes data not None, size_t start):
         self._data = data
-        self._at = bytes_at(data)
-        self._end = self._at + bytes_size(data)
+        self._at = bytes_at(data) + min(start, bytes_size(data))
+        self._end = bytes_at(data) + bytes_size(data)
 
     cdef const uint8_t *take(self, size_t size) except NULL:
         """Return *size* bytes, valid as long as the reader is."""

@@ -6,6 +6,7 @@ Alone it makes a session of version 3; PQXDH adds its KEM secret to the same agr
 from typing import NamedTuple
 
 from corefast.native.kdf import hkdf_sha256
+from corefast.native.secret import wipe
 from corefast.protocol.keys import KeyPair
 
 VERSION = 3
@@ -22,6 +23,10 @@ class InitialKeys(NamedTuple):
     pq: bytes = b""
     """Empty without PQXDH."""
 
+    def wipe(self) -> None:
+        """Overwrite all three; they are copied where they are used."""
+        wipe(self.root), wipe(self.chain), wipe(self.pq)
+
 
 class TheirPublics(NamedTuple):
     """The other side's public keys: the prekeys of a bundle, seen by the initiator."""
@@ -32,22 +37,33 @@ class TheirPublics(NamedTuple):
 
 
 def agree_as_initiator(our_identity: KeyPair, our_base: KeyPair, their: TheirPublics) -> bytes:
-    """X3DH 3.3 for the writer of the first message; raise KeyAgreementFailed."""
-    secret = DISCONTINUITY + our_identity.agree(their.signed)
-    secret += our_base.agree(their.identity) + our_base.agree(their.signed)
-    return secret if their.one_time is None else secret + our_base.agree(their.one_time)
+    """X3DH 3.3 for the writer of the first message; raise KeyAgreementFailed. The caller wipes it."""
+    pairs = [(our_identity, their.signed), (our_base, their.identity), (our_base, their.signed)]
+    return _agree(pairs if their.one_time is None else [*pairs, (our_base, their.one_time)])
 
 
 def agree_as_responder(
     our_identity: KeyPair, our_signed: KeyPair, our_one_time: KeyPair | None, their_identity: bytes, their_base: bytes
 ) -> bytes:
-    """X3DH 3.4 for the reader of the first message; raise KeyAgreementFailed."""
-    secret = DISCONTINUITY + our_signed.agree(their_identity)
-    secret += our_identity.agree(their_base) + our_signed.agree(their_base)
-    return secret if our_one_time is None else secret + our_one_time.agree(their_base)
+    """X3DH 3.4 for the reader of the first message; raise KeyAgreementFailed. The caller wipes it."""
+    pairs = [(our_signed, their_identity), (our_identity, their_base), (our_signed, their_base)]
+    return _agree(pairs if our_one_time is None else [*pairs, (our_one_time, their_base)])
+
+
+def _agree(pairs: list[tuple[KeyPair, bytes]]) -> bytes:
+    secrets: list[bytes] = []
+    try:
+        secrets += (ours.agree(theirs) for ours, theirs in pairs)
+        return b"".join((DISCONTINUITY, *secrets))
+    finally:
+        while secrets:
+            wipe(secrets.pop())
 
 
 def derive(secret: bytes) -> InitialKeys:
     """Return the keys of a session of version 3 from what was agreed."""
     keys = hkdf_sha256(secret, b"", INFO, 64)
-    return InitialKeys(keys[:32], keys[32:])
+    try:
+        return InitialKeys(keys[:32], keys[32:])
+    finally:
+        wipe(keys)

@@ -7,6 +7,7 @@ from corefast.endpoint.stock import KeyKind, KeyRecord, StockChange
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
+from corefast.native.secret import wipe
 from corefast.store.database import Database, Statement, Unit
 
 log = get_logger()
@@ -77,10 +78,12 @@ class KeyStore:
     _PUT = Statement("INSERT INTO own_prekey (account, kind, id, made_ms, sealed) VALUES (?, ?, ?, ?, ?)")
 
     def put_change(self, unit: Unit, change: StockChange) -> None:
-        """Store new private prekeys, and drop those that are too old."""
+        """Store new private prekeys, whose plaintext is wiped, and drop those that are too old."""
         unit.add(self._OWN_KEYS, self._seal("own_keys", change.account), ACCOUNT, rows=1)
+        wipe(change.account)
         for record in change.made:
             sealed = self._vault.seal("own_prekey", _prekey(record.kind, record.id), record.private)
+            wipe(record.private)
             unit.add(self._PUT, ACCOUNT, int(record.kind), record.id, record.made_ms, sealed)
         for kind, key_id in change.dropped:
             unit.add(self._DELETE, ACCOUNT, int(kind), key_id)

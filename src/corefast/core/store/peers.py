@@ -12,6 +12,7 @@ from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
 from corefast.logs import get_logger
+from corefast.native.secret import wipe
 from corefast.protocol.pin import Pin
 from corefast.store.database import Database, Rows, Statement, Unit
 
@@ -97,7 +98,8 @@ class PeerStore:
             device = key & 255
             try:
                 record = self._vault.open("session", _key(key), sealed)
-                row.devices[device] = Correspondent.restore(record, parts.get(key, ()))
+                row.devices[device] = Correspondent.restore(record, parts.pop(key, []))
+                wipe(record)
             except (SealBroken, SnapshotInvalid) as error:
                 log.error("a stored session is damaged and is replaced", code=error.code)
                 row.devices_version = 0
@@ -173,7 +175,9 @@ class PeerStore:
             key = peer << 8 | device
             for part in correspondent.take_changes():
                 self._put_part(unit, key, part)
-            sealed = self._vault.seal("session", key.to_bytes(8, "big"), correspondent.record())
+            record = correspondent.record()
+            sealed = self._vault.seal("session", key.to_bytes(8, "big"), record)
+            wipe(record)
             unit.add(self._PUT_SESSION, key, ACCOUNT, registration_ids.get(device, 0), sealed)
 
     _PUT_PART = Statement(
@@ -190,6 +194,7 @@ class PeerStore:
             unit.add(self._DELETE_PARTS, key, kind, part.number, part.last)
         else:
             sealed = self._vault.seal("session_part", _part_key(key, kind, part.number), part.content)
+            wipe(part.content)
             unit.add(self._PUT_PART, key, kind, part.number, ACCOUNT, sealed)
 
     _DELETE_SESSION = Statement("DELETE FROM session WHERE id = ?")

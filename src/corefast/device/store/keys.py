@@ -7,6 +7,7 @@ import structlog
 from corefast.endpoint.stock import KeyKind, KeyRecord, OwnKeys, StockChange
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SetupError, SnapshotInvalid
+from corefast.native.secret import wipe
 from corefast.store.database import Database, Statement, Unit
 
 log = structlog.get_logger()
@@ -65,7 +66,9 @@ class KeyStore:
         number, registered_ms, link_key, own_keys, device, meeting, name, others = rows[0]
         records = await self._load_prekeys()
         try:
-            own = OwnKeys.restore(self._vault.open("account", b"own_keys", own_keys), records)
+            opened = self._vault.open("account", b"own_keys", own_keys)
+            own = OwnKeys.restore(opened, records)
+            wipe(opened)
             private = self._vault.open("account", b"link_key", link_key)
             shown = self._vault.open("account", b"name", name).decode() if name else ""
             return Account(number, registered_ms, private, own, device, meeting, shown, others)
@@ -76,7 +79,9 @@ class KeyStore:
 
     def create(self, unit: Unit, account: Account) -> None:
         seal = self._vault.seal
-        sealed_keys = seal("account", b"own_keys", account.own.encode_account())
+        own_keys = account.own.encode_account()
+        sealed_keys = seal("account", b"own_keys", own_keys)
+        wipe(own_keys)
         link_key = seal("account", b"link_key", account.link_key)
         name = seal("account", b"name", account.name.encode()) if account.name else b""
         unit.add(_CREATE, account.number, link_key, sealed_keys, account.device, account.meeting, name, rows=1)
@@ -87,10 +92,12 @@ class KeyStore:
             unit.add(statement)
 
     def save_change(self, unit: Unit, change: StockChange) -> None:
-        """Add new prekeys and drop old ones."""
+        """Add new prekeys, whose plaintext is wiped, and drop old ones."""
         unit.add(_SAVE_KEYS, self._vault.seal("account", b"own_keys", change.account), rows=1)
+        wipe(change.account)
         for record in change.made:
             sealed = self._vault.seal("prekey", _prekey_row(record.kind, record.id), record.private)
+            wipe(record.private)
             unit.add(_PUT_PREKEY, int(record.kind), record.id, record.made_ms, sealed, rows=1)
         for kind, key_id in change.dropped:
             unit.add(_DELETE_PREKEY, int(kind), key_id)

@@ -8,6 +8,7 @@ from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
+from corefast.native.secret import wipe
 from corefast.store.database import Database, Statement, Unit
 
 log = structlog.get_logger()
@@ -74,7 +75,8 @@ class PeerStore:
         for device, snapshot in await self._database.fetch(_LOAD_SESSIONS, number):
             try:
                 record = self._vault.open("session", _session_row(number, device), snapshot)
-                devices[device] = Correspondent.restore(record, parts.get(device, ()))
+                devices[device] = Correspondent.restore(record, parts.pop(device, []))
+                wipe(record)
             except (SealBroken, SnapshotInvalid) as error:
                 log.error("session.damaged", code=error.code)
                 devices_version = 0
@@ -110,7 +112,9 @@ class PeerStore:
         """Add the sessions with a device, and of their parts what changed."""
         for part in correspondent.take_changes():
             self._save_part(unit, number, device, part)
-        sealed = self._vault.seal("session", _session_row(number, device), correspondent.record())
+        record = correspondent.record()
+        sealed = self._vault.seal("session", _session_row(number, device), record)
+        wipe(record)
         unit.add(_SAVE_SESSION, number, device, sealed, rows=1)
 
     def _save_part(self, unit: Unit, number: str, device: int, part: SessionPart) -> None:
@@ -119,6 +123,7 @@ class PeerStore:
             unit.add(_DELETE_PARTS, number, device, kind, part.number, part.last)
         else:
             sealed = self._vault.seal("session_part", _part_row(number, device, kind, part.number), part.content)
+            wipe(part.content)
             unit.add(_SAVE_PART, number, device, kind, part.number, sealed, rows=1)
 
     def delete_session(self, unit: Unit, number: str, device: int) -> None:
