@@ -5,7 +5,7 @@ import asyncio
 from corefast.core.app import Core
 from corefast.core.config import CoreConfig
 from corefast.core.secrets import load_secrets
-from corefast.device import Device, Ready, StatusChanged, TextReceived, TextSent
+from corefast.device import Device, MessageReceived, MessageSent, Ready, StatusChanged
 from corefast.link.secure import initiator_psk
 from corefast.net.client import connect
 from corefast.wire.body import Text
@@ -64,27 +64,27 @@ def test_business_writes_to_all_phones_of_a_customer_and_hears_each_of_them(tmp_
 
 async def story(w: World, shop: Shop, alice: Watched) -> None:
     await shop.send("to one")
-    await alice.until(TextReceived, text="to one")
+    await alice.until(MessageReceived, text="to one")
     code = (await alice.device.offer_link()).code
     second = Watched(await Device.link(w.home("second"), code))
     try:
         await second.until(Ready)
         await shop.send("to both")
         for phone in (alice, second):
-            [text] = await phone.until(TextReceived, text="to both")
+            [text] = await phone.until(MessageReceived, text="to both")
         await second.device.mark_read([text.id])
         await shop.until(EventKind.READ, 1)
         await second.device.send_text(BUSINESS, "from the second")
         [told] = await shop.until(EventKind.MESSAGE, 1)
         assert told.body == Text("from the second")
-        await alice.until(TextSent, text="from the second")
+        await alice.until(MessageSent, text="from the second")
         await second.until(StatusChanged, status="delivered")
         await alice.device.send_text(BUSINESS, "from the first")
         await shop.until(EventKind.MESSAGE, 2)
-        await second.until(TextSent, text="from the first")
+        await second.until(MessageSent, text="from the first")
         await alice.device.unlink(2)
         await shop.send("to one again")
-        await alice.until(TextReceived, text="to one again")
+        await alice.until(MessageReceived, text="to one again")
         await shop.until(EventKind.DELIVERED, 3)
         assert not [event for event in shop.events if event.kind in (EventKind.FAILED, EventKind.UNREADABLE)]
     finally:

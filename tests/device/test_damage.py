@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from corefast.device import Device, Ready, StatusChanged, TextReceived, Unreadable
+from corefast.device import Device, MessageReceived, Ready, StatusChanged, Unreadable
 from corefast.device.store.outbox import State
 from corefast.endpoint.stock import KeyKind
 from corefast.errors import SealBroken, SetupError
@@ -54,9 +54,9 @@ async def acquainted(w):
         async with w.device(w.bob) as bob:
             await bob.until(Ready)
             await alice.device.send_text(w.bob, "hello")
-            await bob.until(TextReceived)
+            await bob.until(MessageReceived)
             await bob.device.send_text(w.alice, "hello back")
-            await alice.until(TextReceived)
+            await alice.until(MessageReceived)
             await bob.until(StatusChanged, status="delivered")
         yield alice
 
@@ -69,9 +69,9 @@ def test_damaged_session_or_identity_is_replaced_when_the_phone_writes(tmp_path,
             await spoil(w.home(w.bob), table, column)
             async with w.device(w.bob) as bob:
                 await bob.device.send_text(w.alice, "after the damage")
-                await alice.until(TextReceived, text="after the damage")
+                await alice.until(MessageReceived, text="after the damage")
                 await alice.device.send_text(w.bob, "understood")
-                await bob.until(TextReceived, text="understood")
+                await bob.until(MessageReceived, text="understood")
 
     run(main)
 
@@ -86,9 +86,9 @@ def test_message_for_a_damaged_session_is_told_and_the_next_is_read(tmp_path, re
                 [told] = await bob.until(Unreadable)
                 assert told.id == sent
                 await bob.device.send_text(w.alice, "please repeat")
-                await alice.until(TextReceived, text="please repeat")
+                await alice.until(MessageReceived, text="please repeat")
                 await alice.device.send_text(w.bob, "for the new session")
-                await bob.until(TextReceived, text="for the new session")
+                await bob.until(MessageReceived, text="for the new session")
 
     run(main)
 
@@ -130,7 +130,7 @@ def test_damaged_message_that_waits_fails_and_the_next_is_sent(tmp_path, relay_u
             await bob.close()
             await spoil(w.home(w.bob), "outbox", "content", "seq = 1")
             async with w.device(w.bob) as bob:
-                await alice.until(TextReceived, text="whole")
+                await alice.until(MessageReceived, text="whole")
                 assert await bob.device.status(first) == (State.FAILED, DAMAGED)
                 assert (await bob.device.status(second))[0] >= State.ENCRYPTED
 
@@ -148,7 +148,7 @@ def test_damaged_ciphertext_that_waits_is_made_anew(tmp_path, relay_url):
             await bob.close()
             await execute(w.home(w.bob), "UPDATE outbox SET parts = x'c1' WHERE state = 1")
             async with w.device(w.bob):
-                [text] = await alice.until(TextReceived, text="in spite of it")
+                [text] = await alice.until(MessageReceived, text="in spite of it")
                 assert text.id == sent
 
     run(main)
@@ -169,7 +169,7 @@ def test_damaged_prekeys_are_left_out_and_the_current_ones_made_anew(tmp_path, r
                 assert len(own.one_time_kem) == len(before.one_time_kem) - 1
                 assert own.signed.keys().isdisjoint(before.signed) and len(own.signed) == 1
                 await alice.device.send_text(w.bob, "goes on")
-                await bob.until(TextReceived, text="goes on")
+                await bob.until(MessageReceived, text="goes on")
 
     run(main)
 

@@ -11,12 +11,12 @@ from corefast.device import (
     Device,
     IdentityNews,
     Limited,
+    MessageReceived,
     Options,
     Policy,
     Ready,
     StatusChanged,
     Stopped,
-    TextReceived,
     Unreadable,
 )
 from corefast.device.store.outbox import State
@@ -46,7 +46,7 @@ def test_two_phones_talk_and_see_their_ticks(tmp_path, relay_url):
         async with w.device(w.alice, name="Alice") as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
             sent = await alice.device.send_text(f"+999 {w.bob[3:6]} {w.bob[6:]}", CANARY)
-            [text] = await bob.until(TextReceived)
+            [text] = await bob.until(MessageReceived)
             assert (text.sender, text.id, text.text, text.name) == (w.alice, sent, CANARY, "Alice")
             assert await bob.device.mark_read([text.id]) == 1
             assert await bob.device.mark_read([text.id]) == 0
@@ -55,7 +55,7 @@ def test_two_phones_talk_and_see_their_ticks(tmp_path, relay_url):
             assert told == ["sent", "delivered", "read"]
             assert (await alice.device.status(sent)) == (State.READ, "")
             await bob.device.send_text(w.alice, "and back")
-            assert [t.text for t in await alice.until(TextReceived)] == ["and back"]
+            assert [t.text for t in await alice.until(MessageReceived)] == ["and back"]
         for place in tmp_path.rglob("*"):
             mode = stat.S_IMODE(place.stat().st_mode)
             assert mode & 0o077 == 0, place
@@ -77,10 +77,10 @@ def test_a_backlog_of_a_thousand_arrives_once_and_in_order_also_while_it_grows(t
             await asyncio.gather(*(alice.device.send_text(w.bob, f"{n}") for n in range(1_000)))
             await alice.until(StatusChanged, count=1_000, status="sent")
             async with w.device(w.bob) as bob:
-                await bob.until(TextReceived, count=100)
+                await bob.until(MessageReceived, count=100)
                 await asyncio.gather(*(alice.device.send_text(w.bob, f"{n}") for n in range(1_000, 1_050)))
-                await bob.until(TextReceived, count=950)
-                texts = [e.text for e in bob.events if isinstance(e, TextReceived)]
+                await bob.until(MessageReceived, count=950)
+                texts = [e.text for e in bob.events if isinstance(e, MessageReceived)]
                 assert texts == [str(n) for n in range(1_050)]
 
     run(main)
@@ -94,10 +94,10 @@ def test_what_was_not_shown_is_told_again_with_the_same_id(tmp_path, relay_url):
                 await bob.until(Ready)
                 for n in range(3):
                     await alice.device.send_text(w.bob, f"{n}")
-                first, _ = await bob.until(TextReceived, count=2)
+                first, _ = await bob.until(MessageReceived, count=2)
                 # The reader has come back once: the first one was shown, the second is still in its hands.
             async with w.device(w.bob) as bob:
-                again = await bob.until(TextReceived, count=2)
+                again = await bob.until(MessageReceived, count=2)
                 assert [text.text for text in again] == ["1", "2"]
                 assert first.id not in {text.id for text in again}
 
@@ -110,14 +110,14 @@ def test_messages_that_the_relay_has_not_got_leave_at_the_next_start(tmp_path, r
         async with w.device(w.bob) as bob, w.device(w.alice) as alice:
             await bob.until(Ready)
             await alice.device.send_text(w.bob, "0")
-            await bob.until(TextReceived)
+            await bob.until(MessageReceived)
         offline = await Device.open(w.home(w.alice), None, w.alice)
         ids = [await offline.send_text(w.bob, f"{n}") for n in range(1, 4)]
         assert await offline.send_text(w.bob, "1", ids[0]) == ids[0]
         await offline.close()
         async with w.device(w.alice), w.device(w.bob) as bob:
             # "0" was still in the reader's hands.
-            _, *texts = await bob.until(TextReceived, count=4)
+            _, *texts = await bob.until(MessageReceived, count=4)
             assert [(text.id, text.text) for text in texts] == [(ids[n], str(n + 1)) for n in range(3)]
 
     run(main)
@@ -132,8 +132,8 @@ def test_a_killed_relay_loses_and_doubles_nothing(tmp_path):
                 ids.append(await alice.device.send_text(w.bob, f"{n}"))
                 if n == 40:
                     await w.restart_relay()
-            await bob.until(TextReceived, count=120)
-            texts = [(e.id, e.text) for e in bob.events if isinstance(e, TextReceived)]
+            await bob.until(MessageReceived, count=120)
+            texts = [(e.id, e.text) for e in bob.events if isinstance(e, MessageReceived)]
             assert texts == [(ids[n], str(n)) for n in range(120)]
             await alice.until(StatusChanged, count=120, status="delivered")
 
@@ -213,10 +213,10 @@ def test_what_cannot_be_decrypted_is_kept_told_and_acked(tmp_path, relay_url):
                 bad = await bob.until(Unreadable, count=2)
                 assert {each.sender for each in bad} == {stranger.number}
                 await alice.device.send_text(w.bob, "still there?")
-                await bob.until(TextReceived, text="still there?")
+                await bob.until(MessageReceived, text="still there?")
             async with w.device(w.bob) as bob:
                 await alice.device.send_text(w.bob, "and now?")
-                await bob.until(TextReceived)
+                await bob.until(MessageReceived)
                 assert not [event for event in bob.events if isinstance(event, Unreadable)]
             stranger.peer.close()
             await stranger.peer.closed()
@@ -230,14 +230,14 @@ def test_a_new_identity_is_told_and_the_talk_goes_on(tmp_path, relay_url):
         async with w.device(w.bob) as bob:
             async with w.device(w.alice) as alice:
                 await alice.device.send_text(w.bob, "old")
-                await bob.until(TextReceived)
+                await bob.until(MessageReceived)
             async with w.device(w.alice, home="new-phone", replace=True) as alice:
                 await alice.device.send_text(w.bob, "new")
                 [news] = await bob.until(IdentityNews)
                 assert news.sender == w.alice
-                await bob.until(TextReceived, text="new")
+                await bob.until(MessageReceived, text="new")
                 await bob.device.send_text(w.alice, "welcome back")
-                assert [t.text for t in await alice.until(TextReceived)] == ["welcome back"]
+                assert [t.text for t in await alice.until(MessageReceived)] == ["welcome back"]
 
     run(main)
 
@@ -250,12 +250,12 @@ def test_a_new_identity_gets_nothing_before_it_is_accepted_and_is_read(tmp_path,
         async with w.device(w.bob, **policy) as bob:
             async with w.device(w.alice) as alice:
                 await alice.device.send_text(w.bob, "old")
-                await bob.until(TextReceived)
+                await bob.until(MessageReceived)
             async with w.device(w.alice, home="new-phone", replace=True) as alice:
                 await alice.until(Ready)
                 if by_a_message:
                     await alice.device.send_text(w.bob, "new")
-                    assert [text.text for text in await bob.until(TextReceived)] == ["new"]
+                    assert [text.text for text in await bob.until(MessageReceived)] == ["new"]
                 await bob.device.send_text(w.alice, "who are you?")
                 [status] = await bob.until(StatusChanged, status="failed")
                 assert status.code == ("identity.unacknowledged" if by_a_message else "identity.changed")
@@ -270,7 +270,7 @@ def test_a_new_identity_gets_nothing_before_it_is_accepted_and_is_read(tmp_path,
                 after = await bob.device.safety(w.alice)
                 assert (before.is_accepted, after.is_accepted) == (False, True)
                 await bob.device.send_text(w.alice, "welcome")
-                assert [text.text for text in await alice.until(TextReceived)] == ["welcome"]
+                assert [text.text for text in await alice.until(MessageReceived)] == ["welcome"]
                 theirs = await alice.device.safety(w.bob)
                 assert theirs.safety_number == after.safety_number and theirs.identity_hash != after.identity_hash
 
@@ -282,7 +282,7 @@ def test_what_waits_for_the_old_phone_is_not_sent_to_the_new_one(tmp_path, relay
         w = World(tmp_path, relay_url)
         async with w.device(w.alice) as alice, w.device(w.bob) as bob:
             await bob.device.send_text(w.alice, "hello")
-            await alice.until(TextReceived)
+            await alice.until(MessageReceived)
             await bob.until(StatusChanged, status="delivered")
         device = await Device.open(w.home(w.bob), None, w.bob)
         for number in range(3):
@@ -294,7 +294,7 @@ def test_what_waits_for_the_old_phone_is_not_sent_to_the_new_one(tmp_path, relay
                 failed = await bob.until(StatusChanged, 3, status="failed")
                 assert {status.code for status in failed} == {"identity.changed"}
                 await bob.device.send_text(w.alice, "for the new phone")
-                assert [text.text for text in await alice.until(TextReceived)] == ["for the new phone"]
+                assert [text.text for text in await alice.until(MessageReceived)] == ["for the new phone"]
 
     run(main)
 
@@ -345,16 +345,16 @@ def test_after_a_failed_commit_memory_is_as_the_store_is(tmp_path, relay_url):
         async with w.device(w.alice) as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
             await alice.device.send_text(w.bob, "0")
-            await bob.until(TextReceived)
+            await bob.until(MessageReceived)
             fail_next_commit(alice.device)
             fail_next_commit(bob.device)
             with pytest.raises(StoreFull):
                 await alice.device.send_text(w.bob, "refused")
             sent = await alice.device.send_text(w.bob, "1")
-            [text] = await bob.until(TextReceived)
+            [text] = await bob.until(MessageReceived)
             assert (text.id, text.text) == (sent, "1")
             await bob.device.send_text(w.alice, "2")
-            await alice.until(TextReceived, text="2")
+            await alice.until(MessageReceived, text="2")
 
     run(main)
 
@@ -393,7 +393,7 @@ def test_a_phone_that_is_too_fast_waits_says_so_once_and_loses_nothing(tmp_path)
         async with w.device(w.alice) as alice, w.device(w.bob) as bob:
             await bob.until(Ready)
             sent = [await alice.device.send_text(w.bob, f"{number}") for number in range(40)]
-            texts = await bob.until(TextReceived, 40)
+            texts = await bob.until(MessageReceived, 40)
             assert {text.id for text in texts} == set(sent)
             await alice.until(StatusChanged, 40, status="delivered")
             limits = [event for event in alice.events if isinstance(event, Limited)]

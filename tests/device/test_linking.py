@@ -10,13 +10,13 @@ from corefast.device import (
     Device,
     DevicesNews,
     LinkFailed,
+    MessageReceived,
+    MessageSent,
     Options,
     ReadElsewhere,
     Ready,
     StatusChanged,
     Stopped,
-    TextReceived,
-    TextSent,
     Unreadable,
     siblings,
 )
@@ -57,7 +57,7 @@ async def linked(w: World, first: Watched, home: str, **options):
 
 
 async def texts(phone: Watched, count: int) -> list[str]:
-    return [text.text for text in await phone.until(TextReceived, count)]
+    return [text.text for text in await phone.until(MessageReceived, count)]
 
 
 def settled(phone: Watched, kind: type) -> list[str]:
@@ -145,9 +145,9 @@ def test_three_devices_show_what_comes_and_what_each_of_them_sends_once(tmp_path
                 assert await texts(phone, 1) == ["to all"]
             sent = [await phone.device.send_text(w.bob, f"from {n}") for n, phone in enumerate(phones)]
             assert sorted(await texts(bob, 3)) == ["from 0", "from 1", "from 2"]
-            assert {text.name for text in bob.events if isinstance(text, TextReceived)} == {"Alice"}
+            assert {text.name for text in bob.events if isinstance(text, MessageReceived)} == {"Alice"}
             for n, phone in enumerate(phones):
-                copies = await phone.until(TextSent, 2)
+                copies = await phone.until(MessageSent, 2)
                 assert {copy.id for copy in copies} == set(sent) - {sent[n]}
                 assert {copy.recipient for copy in copies} == {w.bob}
             await bob.device.mark_read(sent)
@@ -159,7 +159,7 @@ def test_three_devices_show_what_comes_and_what_each_of_them_sends_once(tmp_path
             await bob.device.send_text(w.alice, "last")
             for phone in phones:
                 assert await texts(phone, 1) == ["last"]
-                assert len(settled(phone, TextSent)) == 2
+                assert len(settled(phone, MessageSent)) == 2
         async with w.device(w.alice, home="second") as second:
             await second.until(Ready, device=2)
 
@@ -174,7 +174,7 @@ def test_text_read_on_one_device_is_read_on_the_others_and_told_once_to_its_auth
             async with linked(w, alice, "second") as second:
                 sent = await bob.device.send_text(w.alice, "read me")
                 for phone in (alice, second):
-                    await phone.until(TextReceived)
+                    await phone.until(MessageReceived)
                 assert await second.device.mark_read([sent]) == 1
                 await alice.until(ReadElsewhere, sender=w.bob, ids=[sent])
                 assert await alice.device.mark_read([sent]) == 0
@@ -197,11 +197,11 @@ def test_device_that_was_away_catches_up_with_both_sides_of_every_talk(tmp_path,
             await alice.until(StatusChanged, 40, status="delivered")
             async with w.device(w.alice, home="second") as second:
                 assert await texts(second, 40) == [f"{n}" for n in range(40)]
-                while len(settled(second, TextSent)) < 40:
-                    await second.until(TextSent)
-                assert settled(second, TextSent) == [f"answer {n}" for n in range(40)]
+                while len(settled(second, MessageSent)) < 40:
+                    await second.until(MessageSent)
+                assert settled(second, MessageSent) == [f"answer {n}" for n in range(40)]
                 await second.device.send_text(w.bob, "I am back")
-                await bob.until(TextReceived, text="I am back")
+                await bob.until(MessageReceived, text="I am back")
 
     run(main)
 
@@ -346,7 +346,7 @@ def test_nobody_speaks_for_a_device_of_ours_but_who_has_our_identity(tmp_path, r
             await alice.until(Ready), await bob.until(Ready)
             async with linked(w, alice, "second") as second:
                 await alice.device.send_text(w.bob, "before")
-                await second.until(TextSent)
+                await second.until(MessageSent)
                 # Eve's own session, which the relay delivers as ours; then our own words under Bob's number.
                 profile, eve = second.device._profile, End()
                 upload = profile.own.make_upload(os.urandom, unix_ms()).upload
@@ -360,13 +360,12 @@ def test_nobody_speaks_for_a_device_of_ours_but_who_has_our_identity(tmp_path, r
                     kind, body = eve.encrypt(told)
                     item = Item(1, bytes(16), kind, Address(number, 1), 1, body)
                     await Delivery(profile).take([item])
-                second.device._has_waiting = True
-                second.device._news.set()
+                second.device._feed.look()
                 codes = [each.code for each in await second.until(Unreadable, 2)]
                 assert codes == ["identity.changed", "content.malformed"]
                 assert await second.device.status(bytes(16)) is None
                 await alice.device.send_text(w.bob, "after")
-                await second.until(TextSent, text="after")
+                await second.until(MessageSent, text="after")
 
     run(main)
 
@@ -499,11 +498,11 @@ def test_phone_killed_while_it_sends_to_all_doubles_and_loses_nothing(tmp_path, 
                 accepted += [line["id"] for line in await phone.kill() if line["event"] == "accepted"]
             async with w.device(w.alice) as alice:
                 await alice.device.send_text(w.bob, "end")
-                while "end" not in settled(bob, TextReceived):
-                    await bob.until(TextReceived)
-                while "end" not in settled(second, TextSent):
-                    await second.until(TextSent)
-            got, copied = settled(bob, TextReceived), settled(second, TextSent)
+                while "end" not in settled(bob, MessageReceived):
+                    await bob.until(MessageReceived)
+                while "end" not in settled(second, MessageSent):
+                    await second.until(MessageSent)
+            got, copied = settled(bob, MessageReceived), settled(second, MessageSent)
             assert got == copied and len(set(got)) == len(got) > len(accepted) >= 30
 
     run(main)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from corefast.device import Ready, TextReceived
+from corefast.device import MessageReceived, Ready
 from corefast.device.profile import unix_ms
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of
@@ -86,7 +86,7 @@ def test_signed_prekeys_are_rotated_while_connected_and_the_old_ones_open_what_i
             content = encode_content(Content(message_id, 1, Text("late")))
             part = Part(1, *session.encrypt(content, os.urandom))
             party.post(Post(message_id, w.bob, old.devices_version, [part]))
-            assert [text.text for text in await bob.until(TextReceived)] == ["late"]
+            assert [text.text for text in await bob.until(MessageReceived)] == ["late"]
             await hang_up(party)
 
     run(main)

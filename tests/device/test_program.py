@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from corefast.device import Ready, StatusChanged, TextReceived, decode_id
+from corefast.device import MessageReceived, Ready, StatusChanged, decode_id
 from tests.device.world import Program, World, run, world
 
 ALICE, BOB = "99910000001", "99910000002"
@@ -19,7 +19,7 @@ def test_a_script_sends_receives_and_reads_by_json_lines(tmp_path, relay_url):
             phone.say(to=f"+999-{w.alice[3:]}", text="hello")
             accepted = await phone.until("accepted")
             assert accepted["to"] == w.alice and len(accepted["id"]) == 22
-            [text] = await alice.until(TextReceived)
+            [text] = await alice.until(MessageReceived)
             assert text.id == decode_id(accepted["id"]) and text.text == "hello"
             await phone.until("status", id=accepted["id"], status="delivered")
             await alice.device.send_text(w.bob, "and hello")
@@ -66,7 +66,7 @@ def test_a_malformed_line_is_answered_and_the_next_one_is_served(tmp_path, relay
             phone.say(to="12", text="x")
             assert (await phone.until("error"))["code"] == "number.invalid"
             phone.say(to=w.alice, text="still here")
-            await alice.until(TextReceived)
+            await alice.until(MessageReceived)
             await phone.kill()
 
     run(main)
@@ -128,11 +128,11 @@ def test_a_killed_echo_answers_each_message_once(tmp_path, relay_url):
                 if n in (10, 30):
                     await echo.kill()
                     echo = await w.phone(w.bob, "--echo")
-            await alice.until(TextReceived, count=count)
+            await alice.until(MessageReceived, count=count)
             await alice.until(StatusChanged, count=1, status="read")
             await alice.device.send_text(w.bob, "end")
-            await alice.until(TextReceived, text="end")
-            texts = [event.text for event in alice.events if isinstance(event, TextReceived)]
+            await alice.until(MessageReceived, text="end")
+            texts = [event.text for event in alice.events if isinstance(event, MessageReceived)]
             assert texts == [*map(str, range(count)), "end"]
             await echo.kill()
 

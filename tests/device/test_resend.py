@@ -7,7 +7,7 @@ import time
 import pytest
 from prometheus_client import REGISTRY
 
-from corefast.device import Ready, StatusChanged, TextReceived, Unreadable
+from corefast.device import MessageReceived, Ready, StatusChanged, Unreadable
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.resend import HOUR_MS
 from corefast.limits import MAX_RESENDS
@@ -36,12 +36,12 @@ async def talk(first, second, turns=2):
     for _ in range(turns):
         for writer, reader in ((first, second), (second, first)):
             await writer.device.send_text(reader.device.number, "a turn")
-            await reader.until(TextReceived)
+            await reader.until(MessageReceived)
 
 
 async def request(asker, number, ids):
     """Have a phone ask for messages as if it could not read them."""
-    await asker.device._accept(Unit(), [asker.device._draft(number, ResendRequest(ids), None)])
+    await asker.device._accept(Unit(), [asker.device._draft(number, ResendRequest(ids))])
 
 
 async def counted(name, count):
@@ -53,7 +53,7 @@ async def counted(name, count):
 
 def lost(watched):
     """Return id and text of what a phone told of the lost messages, with every repeat."""
-    return [(e.id, e.text) for e in watched.events if isinstance(e, TextReceived) and e.text.startswith("lost")]
+    return [(e.id, e.text) for e in watched.events if isinstance(e, MessageReceived) and e.text.startswith("lost")]
 
 
 @pytest.mark.parametrize("fault", ["deleted", "flipped", "yesterday"])
@@ -79,18 +79,18 @@ def test_message_for_a_lost_session_arrives_after_all_once_and_under_its_id(tmp_
             sent = [await alice.device.send_text(w.bob, f"lost {n}") for n in range(3)]
             async with w.device(w.bob) as bob:
                 while len(lost(bob)) < 3:
-                    await bob.until(TextReceived)
+                    await bob.until(MessageReceived)
                 await bob.device.mark_read(sent)
                 await alice.until(StatusChanged, count=3, status="read")
                 await alice.device.send_text(w.bob, "next")
-                await bob.until(TextReceived, text="next")
+                await bob.until(MessageReceived, text="next")
                 assert sorted(lost(bob)) == sorted((sent[n], f"lost {n}") for n in range(3))
                 await bob.device.mark_shown(bob.events)
             statuses = [(e.id, e.status) for e in alice.events if isinstance(e, StatusChanged)]
             assert len(statuses) == len(set(statuses))
             async with w.device(w.bob) as bob:
                 await alice.device.send_text(w.bob, "last")
-                await bob.until(TextReceived, text="last")
+                await bob.until(MessageReceived, text="last")
                 assert [e for e in bob.events if isinstance(e, Unreadable)] == []
 
     run(main)
@@ -111,11 +111,11 @@ def test_two_sides_that_cannot_read_each_other_meet_again(tmp_path, relay_url):
             for number in range(3):
                 await asyncio.gather(*(each.device.send_text(to, f"across {number}") for each, to in both))
             for each, _ in both:
-                while len({e.text for e in each.events if isinstance(e, TextReceived)} - {"a turn"}) < 3:
-                    await each.until(TextReceived)
+                while len({e.text for e in each.events if isinstance(e, MessageReceived)} - {"a turn"}) < 3:
+                    await each.until(MessageReceived)
             await talk(alice, bob)
             for each, _ in both:
-                texts = [e.text for e in each.events if isinstance(e, TextReceived) and e.text != "a turn"]
+                texts = [e.text for e in each.events if isinstance(e, MessageReceived) and e.text != "a turn"]
                 assert sorted(texts) == [f"across {number}" for number in range(3)]
 
     run(main)
@@ -128,7 +128,7 @@ def test_requests_of_a_peer_in_a_loop_and_for_messages_of_others_change_nothing(
             await bob.until(Ready)
             await eve.until(Ready)
             sent = await alice.device.send_text(w.bob, "for bob")
-            await bob.until(TextReceived)
+            await bob.until(MessageReceived)
             before = outcomes("resent", "refused_unknown", "refused_limit", "unasked")
             await request(eve, w.alice, [sent])
             await counted("refused_unknown", before[1] + 1)
@@ -139,8 +139,8 @@ def test_requests_of_a_peer_in_a_loop_and_for_messages_of_others_change_nothing(
             await counted("refused_limit", before[2] + 1)
             await counted("unasked", before[3] + MAX_RESENDS)
             await alice.device.send_text(w.bob, "end")
-            await bob.until(TextReceived, text="end")
-            assert [e.text for e in bob.events if isinstance(e, TextReceived)] == ["for bob", "end"]
+            await bob.until(MessageReceived, text="end")
+            assert [e.text for e in bob.events if isinstance(e, MessageReceived)] == ["for bob", "end"]
             assert outcomes("resent")[0] == before[0] + MAX_RESENDS
 
     run(main)

@@ -13,20 +13,22 @@ from corefast.device.event import (
     IdentityNews,
     LinkFailed,
     LinkOffered,
+    MessageReceived,
+    MessageSent,
     Offline,
     ReadElsewhere,
     Ready,
     Safety,
     StatusChanged,
     Stopped,
-    TextReceived,
-    TextSent,
     Unreadable,
 )
 from corefast.device.name import decode_id, encode_id
 from corefast.device.profile import unix_ms
-from corefast.device.terminal import Terminal, printable
+from corefast.device.terminal import Terminal
+from corefast.device.view import printable
 from corefast.errors import ParameterInvalid
+from corefast.wire.body import Text
 from corefast.wire.messages import ListedDevice
 
 CODE = "corefast-link://127.0.0.1:4460/#" + "A" * 43 + "." + "B" * 22 + "." + "C" * 43
@@ -39,11 +41,15 @@ class Sent:
     number = ALICE
 
     def __init__(self):
-        self.texts = []
+        self.sent = []
         self.accepted = []
 
-    async def send_text(self, to, text):
-        self.texts.append((to, text))
+    @property
+    def texts(self):
+        return [(to, body.body) for to, body, _ in self.sent]
+
+    async def send(self, to, body, *, reply_to=None):
+        self.sent.append((to, body, reply_to))
         return bytes(16)
 
     async def safety(self, number):
@@ -90,7 +96,7 @@ def test_devices_are_linked_listed_and_unlinked_by_words(tmp_path):
 
 def test_events_read_like_sentences():
     face, _ = terminal()
-    text = TextReceived(1, BOB, bytes(16), "hello\nworld", 0, "The shop")
+    text = MessageReceived(1, BOB, bytes(16), Text("hello\nworld"), 0, "The shop")
     for event in (
         Ready(ALICE),
         text,
@@ -98,7 +104,7 @@ def test_events_read_like_sentences():
         StatusChanged(bytes(16), BOB, "failed", 0, "number.unknown"),
         Unreadable(2, BOB, bytes(16), 0, "message.mac"),
         IdentityNews(3, BOB, bytes(16), 0),
-        TextSent(4, BOB, bytes(16), "from my \x1b[31mtablet", 0, 2),
+        MessageSent(4, BOB, bytes(16), Text("from my \x1b[31mtablet"), 0, 2),
         DevicesNews([1, 2]),
         LinkFailed("handshake.failed", "nothing was handed over"),
         ReadElsewhere(BOB, [bytes(16)]),
@@ -107,9 +113,14 @@ def test_events_read_like_sentences():
     ):
         face._show(event)
     lines = shown(face)
-    for words in ("is online", "The shop (+49 30 23125000)  hello\nworld", "✓✓ read", "✗ failed (number.unknown)"):
+    for words in (
+        "is online",
+        "The shop (+49 30 23125000)  hello\n      world",
+        "✓✓ read",
+        "✗ failed (number.unknown)",
+    ):
         assert words in lines
-    for words in ("you to +49 30 23125000  from my �[31mtablet", "devices are now 1, 2", "nothing was handed over"):
+    for words in ("#2 you to +49 30 23125000  from my �[31mtablet", "devices are now 1, 2", "nothing was handed over"):
         assert words in lines
     for words in ("could not be decrypted", "new identity key", "offline: nobody answers", "--replace"):
         assert words in lines
@@ -128,22 +139,22 @@ def test_safety_number_is_shown_in_groups_and_a_new_key_is_accepted_by_a_word():
 
 def test_with_one_correspondent_typing_answers():
     face, device = terminal()
-    face._show(TextReceived(1, BOB, bytes(16), "hello", 0))
+    face._show(MessageReceived(1, BOB, bytes(16), Text("hello"), 0))
     asyncio.run(face._do("hi there"))
     assert device.texts == [(BOB, "hi there")]
 
 
 def test_a_partner_is_chosen_by_number_in_any_spelling():
     face, device = terminal()
-    asyncio.run(face._do("hello?"))
+    asyncio.run(face._try("hello?"))
     assert device.texts == [] and "/to NUMBER" in shown(face)
     asyncio.run(face._do("/to +49 30 23125000"))
     asyncio.run(face._do("one"))
     asyncio.run(face._do("/to +49 171 3920001 two words"))
     asyncio.run(face._do("three"))
     assert device.texts == [(BOB, "one"), ("491713920001", "two words"), ("491713920001", "three")]
-    asyncio.run(face._do("/to nobody"))
-    asyncio.run(face._do("/what"))
+    asyncio.run(face._try("/to nobody"))
+    asyncio.run(face._try("/what"))
     asyncio.run(face._do("/help"))
     assert "international form" in shown(face) and "unknown command" in shown(face) and "/quit" in shown(face)
 
@@ -151,7 +162,7 @@ def test_a_partner_is_chosen_by_number_in_any_spelling():
 @pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "a\rb", "\u202egnp.exe", "\x07"])
 def test_whoever_writes_to_us_cannot_steer_the_terminal(text):
     face, _ = terminal()
-    face._show(TextReceived(1, BOB, bytes(16), text, 0, text))
+    face._show(MessageReceived(1, BOB, bytes(16), Text(text), 0, text))
     assert not set(shown(face)) & set("\x1b\x9b\r\u202e\x07")
     assert printable("plain\ntext ✓") == "plain\ntext ✓"
 
@@ -165,9 +176,9 @@ def test_ids_are_written_as_22_characters_and_read_strictly():
 
 
 def test_an_echo_has_one_id_for_each_message_and_author():
-    one = TextReceived(1, BOB, bytes(16), "x", 0)
-    assert echo_id(ALICE, one) == echo_id(ALICE, TextReceived(9, BOB, bytes(16), "x", 5))
-    others = [TextReceived(1, ALICE, bytes(16), "x", 0), TextReceived(1, BOB, b"1" * 16, "x", 0)]
+    one = MessageReceived(1, BOB, bytes(16), Text("x"), 0)
+    assert echo_id(ALICE, one) == echo_id(ALICE, MessageReceived(9, BOB, bytes(16), Text("x"), 5))
+    others = [MessageReceived(1, ALICE, bytes(16), Text("x"), 0), MessageReceived(1, BOB, b"1" * 16, Text("x"), 0)]
     assert len({echo_id(ALICE, each) for each in (one, *others)} | {echo_id(BOB, one)}) == 4
 
 

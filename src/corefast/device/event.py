@@ -2,6 +2,9 @@
 
 import msgspec
 
+from corefast.wire.body import Saying, Text
+from corefast.wire.content import Medium, Unsupported
+
 
 class Ready(msgspec.Struct, frozen=True):
     """The device is registered and its mailbox is open; told after each time it connects."""
@@ -27,19 +30,35 @@ class Limited(msgspec.Struct, frozen=True):
     retry_after_ms: int
 
 
-class TextReceived(msgspec.Struct, frozen=True):
-    """A text message; told again with the same `id` after a restart until it was marked as shown."""
+class MessageReceived(msgspec.Struct, frozen=True):
+    """A message; told again with the same `id` after a restart until it was marked as shown.
+
+    `body` is `Unsupported` where a later release has sent what this one does not know.
+    """
 
     seq: int
     sender: str
     id: bytes
-    text: str
+    body: Saying | Unsupported
     at_ms: int
     name: str = ""
+    reply_to: bytes | None = None
+    """Id of the message that it quotes, answers, or reacts to."""
+    media: Medium | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of a text; empty for anything else."""
+        return self.body.body if isinstance(self.body, Text) else ""
+
+    @property
+    def peer(self) -> str:
+        """Whom we are talking with."""
+        return self.sender
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A message came that cannot be decrypted; `code` says why. It is kept like a text, and is not sent again."""
+    """A message came that cannot be decrypted; `code` says why. It is kept like any other, and is asked for."""
 
     seq: int
     sender: str
@@ -49,7 +68,7 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 class IdentityNews(msgspec.Struct, frozen=True):
-    """A peer's identity key is another one than before: a new phone, or an impostor. Kept like a text."""
+    """A peer's identity key is another one than before: a new phone, or an impostor. Kept like a message."""
 
     seq: int
     sender: str
@@ -66,19 +85,31 @@ class Safety(msgspec.Struct, frozen=True):
     is_accepted: bool
 
 
-class TextSent(msgspec.Struct, frozen=True):
-    """Another device of ours, *device*, sent a text; kept and told like one that was received."""
+class MessageSent(msgspec.Struct, frozen=True):
+    """Another device of ours, *device*, sent a message; kept and told like one that was received."""
 
     seq: int
     recipient: str
     id: bytes
-    text: str
+    body: Saying | Unsupported
     at_ms: int
     device: int
+    reply_to: bytes | None = None
+    media: Medium | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of a text; empty for anything else."""
+        return self.body.body if isinstance(self.body, Text) else ""
+
+    @property
+    def peer(self) -> str:
+        """Whom we are talking with."""
+        return self.recipient
 
 
 class ReadElsewhere(msgspec.Struct, frozen=True):
-    """Another device of ours told *sender* that these texts were read."""
+    """Another device of ours told *sender* that these messages were read."""
 
     sender: str
     ids: list[bytes]
@@ -124,7 +155,7 @@ class Stopped(msgspec.Struct, frozen=True):
     text: str
 
 
-Stored = TextReceived | TextSent | Unreadable | IdentityNews
+Stored = MessageReceived | MessageSent | Unreadable | IdentityNews
 """Events that the store repeats until they are marked as shown."""
 
 Event = Ready | Offline | Limited | Stored | StatusChanged | ReadElsewhere | DevicesNews | LinkFailed | Stopped

@@ -49,6 +49,6 @@ class Progress:
         for (message_id, status, at_ms, code), rows in zip(self._expected, returned, strict=True):
             for what, recipient, *ids in rows:
                 self.dropped += ids
-                if what == What.TEXT:
+                if what == What.MESSAGE:
                     events.append(StatusChanged(ids[0] if ids else message_id, recipient, status, at_ms, code))
         return events

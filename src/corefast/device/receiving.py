@@ -5,14 +5,22 @@ be decrypted is stored as such.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import msgspec
 import structlog
 
 from corefast.address import canonical_number
+from corefast.device.bounds import check_received
 from corefast.device.directory import KnownPeer
-from corefast.device.event import Event, IdentityNews, ReadElsewhere, Stored, TextReceived, TextSent, Unreadable
+from corefast.device.event import (
+    Event,
+    IdentityNews,
+    MessageReceived,
+    MessageSent,
+    ReadElsewhere,
+    Stored,
+    Unreadable,
+)
 from corefast.device.name import ID_BYTES
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
@@ -22,9 +30,9 @@ from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.cipher import Correspondent, Opened, identity_in
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
-from corefast.errors import ContentMalformed, ContentUnsupported, CorefastError, IdentityChanged
+from corefast.errors import CallerError, ContentMalformed, CorefastError, IdentityChanged
 from corefast.store.database import Unit
-from corefast.wire.body import Text
+from corefast.wire.body import Saying
 from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
 from corefast.wire.messages import Item, Kind
 
@@ -142,8 +150,6 @@ class Delivery:
     def _store(self, item: Item, content: Content, plaintext: bytes) -> None:
         is_ours = item.sender.id == self._profile.account.number
         match content.body:
-            case Text() if not is_ours:
-                self._put(item, What.TEXT, plaintext, content.at_ms)
             case Read(ids) if not is_ours:
                 for message_id in ids:
                     self._progress.read(message_id, item.sender.id, item.at_ms)
@@ -151,10 +157,10 @@ class Delivery:
             case ResendRequest():
                 self._repair.owe(item, content.body)
                 self._put(item, What.READ, b"")
-            case Unsupported(kind):
-                self._put_unreadable(item, ContentUnsupported(kind))
             case Sent() as sent if is_ours:
                 self._take_sent(item, sent, plaintext)
+            case _ if not is_ours and _is_message(content):
+                self._put(item, What.MESSAGE, plaintext, content.at_ms)
             case _:
                 self._put_unreadable(item, ContentMalformed("a message is not for this device"))
 
@@ -167,14 +173,16 @@ class Delivery:
         except CorefastError:
             said, to = None, ""
         match said:
-            case Content(id=message_id, at_ms=at_ms, body=Text()) if len(message_id) == ID_BYTES and to == sent.to:
-                row = OutboxRow(0, message_id, to, What.TEXT, _sound_time(at_ms, item.at_ms), sent.content)
-                profile.outbox.put_sent(self._unit, row)
-                self._put(item, What.SENT, plaintext, at_ms)
             case Content(body=Read(ids)) if to == sent.to:
                 profile.inbox.set_read(self._unit, to, ids)
                 self._reads.append(ReadElsewhere(to, ids))
                 self._put(item, What.READ, b"")
+            case Content(id=message_id, at_ms=at_ms) if (
+                len(message_id) == ID_BYTES and to == sent.to and _is_message(said)
+            ):
+                row = OutboxRow(0, message_id, to, What.MESSAGE, _sound_time(at_ms, item.at_ms), sent.content)
+                profile.outbox.put_sent(self._unit, row)
+                self._put(item, What.SENT, plaintext, at_ms)
             case _:
                 self._put_unreadable(item, ContentMalformed("a message is not for this device"))
 
@@ -183,7 +191,7 @@ class Delivery:
         self._put(item, What.READ, b"")
         original, sender = content.resent, item.sender.id
         identity = self._peers[sender].identity
-        if original is None or identity is None or isinstance(content.body, ResendRequest | Unsupported):
+        if original is None or identity is None or isinstance(content.body, ResendRequest):
             return
         if self._repair.answer(sender, original, identity) is not None:
             # The record goes and the message is a new row: a reader who has passed the record is told of the message.
@@ -216,17 +224,43 @@ def stored_event(row: InboxRow) -> Stored:
     """Return what a row of the inbox means to the user."""
     if row.what == What.IDENTITY_CHANGED:
         return IdentityNews(row.seq, row.sender, row.id, row.at_ms)
-    unreadable = partial(Unreadable, row.seq, row.sender, row.id, row.at_ms)
     if row.what == What.UNREADABLE:
-        return unreadable(row.content.decode())
+        return Unreadable(row.seq, row.sender, row.id, row.at_ms, row.content.decode())
+    if row.what == What.SENT:
+        content = decode_content(row.content)
+        assert isinstance(content.body, Sent), "checked when it was stored"
+        copy = OutboxRow(row.seq, b"", content.body.to, What.MESSAGE, row.at_ms, content.body.content)
+        return message_sent(copy, row.device)
+    return message_of(row)
+
+
+def message_of(row: InboxRow) -> MessageReceived:
+    """Return the message in a row of the inbox."""
     content = decode_content(row.content)
-    if isinstance(content.body, Sent):
-        said = decode_content(content.body.content)
-        assert isinstance(said.body, Text), "nothing else that we sent is told"
-        return TextSent(row.seq, content.body.to, said.id, said.body.body, row.at_ms, row.device)
-    if not isinstance(content.body, Text):
-        return unreadable(ContentMalformed.code)
-    return TextReceived(row.seq, row.sender, row.id, content.body.body, content.at_ms, content.name)
+    assert isinstance(content.body, Saying | Unsupported), "checked when it was stored"
+    facts = (content.body, row.at_ms, content.name, content.reply_to, content.media)
+    return MessageReceived(row.seq, row.sender, row.id, *facts)
+
+
+def message_sent(row: OutboxRow, device: int) -> MessageSent:
+    """Return the message in a row of the outbox, or in the copy that *device* made of it."""
+    content = decode_content(row.content)
+    assert isinstance(content.body, Saying | Unsupported), "checked when it was stored"
+    facts = (content.body, row.at_ms, device, content.reply_to, content.media)
+    return MessageSent(row.seq, row.recipient, content.id, *facts)
+
+
+def _is_message(content: Content) -> bool:
+    """Tell whether *content* is something to show, within the bounds that keep us safe."""
+    if isinstance(content.body, Unsupported):
+        return True
+    if not isinstance(content.body, Saying):
+        return False
+    try:
+        check_received(content.body, content.reply_to, content.media)
+    except CallerError:
+        return False
+    return True
 
 
 def _sound_time(at_ms: int, relay_ms: int) -> int:

@@ -1,59 +1,22 @@
 """The phone for programs: one JSON object a line, in both directions (docs/phone.md)."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
-
-import msgspec
 
 from corefast.address import canonical_number
 from corefast.device.client import Device
+from corefast.device.command import Command, parse, saying_of
 from corefast.device.echo import echo
-from corefast.device.event import (
-    DevicesNews,
-    Event,
-    IdentityNews,
-    Limited,
-    LinkFailed,
-    Offline,
-    ReadElsewhere,
-    Ready,
-    Safety,
-    StatusChanged,
-    Stopped,
-    TextReceived,
-    TextSent,
-    Unreadable,
-)
+from corefast.device.event import Event, MessageReceived, Ready
+from corefast.device.line import Fields, fields_of, line_of, safety_fields
 from corefast.device.name import decode_id, encode_id
-from corefast.device.stream import MAX_LINE_BYTES, Lines, Output
-from corefast.errors import CorefastError, ParameterInvalid, RateLimited
+from corefast.device.stream import Lines, Output
+from corefast.errors import CorefastError, MessageUnknown
 from corefast.wire.messages import ListedDevice
 
 MAX_RUNNING = 256
 """Commands that are being carried out at a time; further lines wait in the pipe."""
-
-
-class Command(msgspec.Struct, frozen=True):
-    """A line of the input: a text to send (an `id` of yours makes a repeat harmless), ids that were read, or a number.
-
-    Of *safety* the safety number is told; the identity key that *accept* has is accepted. *link*, *devices* and
-    *unlink* are about our own number's devices.
-    """
-
-    to: str = ""
-    text: str = ""
-    id: str = ""
-    read: list[str] | None = None
-    safety: str = ""
-    accept: str = ""
-    link: bool = False
-    devices: bool = False
-    unlink: int = 0
-
-
-_decode_command = msgspec.json.Decoder(Command).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Script:
@@ -70,7 +33,7 @@ class Script:
     async def tell(self) -> None:
         """Write events until the device ends; what was written counts as shown."""
         async for batch in self._device.batches():
-            await self._output.write(b"".join(_line(fields_of(event)) for event in batch))
+            await self._output.write(b"".join(line_of(fields_of(event)) for event in batch))
             if self._has_echo:
                 await self._echo(batch)
             if self._offers_link and any(isinstance(event, Ready) for event in batch):
@@ -81,7 +44,7 @@ class Script:
 
     async def _echo(self, batch: list[Event]) -> None:
         lines: list[bytes] = []
-        await echo(self._device, batch, lambda text, answer_id: lines.append(_line(_echo_fields(text, answer_id))))
+        await echo(self._device, batch, lambda text, answer_id: lines.append(line_of(_echo_fields(text, answer_id))))
         await self._output.write(b"".join(lines))
 
     async def obey(self) -> None:
@@ -103,16 +66,16 @@ class Script:
 
     async def _run(self, line: bytes) -> None:
         try:
-            command = _parse(line)
+            command = parse(line)
             if command.read is not None:
                 await self._device.mark_read([decode_id(each) for each in command.read])
                 return
             answer = await self._serve(command)
         except CorefastError as error:
             answer = {"event": "error", "code": error.code, "text": str(error)}
-        await self._output.write(_line(answer))
+        await self._output.write(line_of(answer))
 
-    async def _serve(self, command: Command) -> dict[str, Any]:
+    async def _serve(self, command: Command) -> Fields:
         """Do what *command* says and return the line that answers it."""
         if command.link:
             offer = await self._device.offer_link()
@@ -124,83 +87,24 @@ class Script:
         if number := command.safety or command.accept:
             if command.accept:
                 await self._device.accept_identity(number)
-            return _safety_fields(await self._device.safety(number))
-        message_id = decode_id(command.id) if command.id else None
-        sent = await self._device.send_text(command.to, command.text, message_id)
+            return safety_fields(await self._device.safety(number))
+        sent = await self._send(command)
         return {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
 
-    def _device_fields(self, devices: list[ListedDevice]) -> dict[str, Any]:
+    async def _send(self, command: Command) -> bytes:
+        device, reply_to = self._device, command.reply_to
+        if command.choose is None:
+            return await device.send(command.to, saying_of(command), reply_to=reply_to, message_id=command.message_id)
+        message = await device.message(command.to, decode_id(command.choose.message))
+        if not isinstance(message, MessageReceived):
+            raise MessageUnknown("choose: no message with this id came from this number")
+        return await device.choose(message, command.choose.option, command.message_id)
+
+    def _device_fields(self, devices: list[ListedDevice]) -> Fields:
         ours = self._device.device
         listed = [{"device": d.device, "seen_ms": d.seen_ms, "is_this": d.device == ours} for d in devices]
         return {"event": "devices", "devices": listed}
 
 
-def _parse(line: bytes) -> Command:
-    """Return the command in *line*; raise `ParameterInvalid`."""
-    if len(line) > MAX_LINE_BYTES:
-        raise ParameterInvalid(f"a line has at most {MAX_LINE_BYTES} bytes")
-    try:
-        command = _decode_command(line)
-    except (msgspec.DecodeError, RecursionError):
-        raise ParameterInvalid('a line is {"to": number, "text": text} or {"read": [ids]}; see docs/phone.md') from None
-    about = (command.safety, command.accept, command.link, command.devices, command.unlink)
-    if sum(map(bool, (command.to, command.read is not None, *about))) != 1 or not 0 <= command.unlink < 1 << 16:
-        raise ParameterInvalid(
-            'a line has one of "to" with "text", "read", "safety", "accept", "link", "devices", "unlink"'
-        )
-    return command
-
-
-def _line(fields: dict[str, Any]) -> bytes:
-    return _encode(fields) + b"\n"
-
-
-# ── events as JSON ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def fields_of(event: Event) -> dict[str, Any]:
-    """Return the JSON object of *event*."""
-    writers: dict[type, Callable[[Any], dict[str, Any]]] = {
-        Ready: lambda e: {"event": "ready", "number": e.number, "device": e.device},
-        Offline: lambda e: {"event": "error", "code": e.code, "text": e.text},
-        Limited: lambda e: {"event": "limited", "code": RateLimited.code, "retry_after_ms": e.retry_after_ms},
-        Stopped: lambda e: {"event": "error", "code": e.code, "text": e.text},
-        TextReceived: _text_fields,
-        TextSent: _sent_fields,
-        ReadElsewhere: lambda e: {"event": "read", "from": e.sender, "ids": [encode_id(each) for each in e.ids]},
-        DevicesNews: lambda e: {"event": "devices_changed", "devices": e.devices},
-        LinkFailed: lambda e: {"event": "link_failed", "code": e.code, "text": e.text},
-        StatusChanged: _status_fields,
-        Unreadable: lambda e: _stored_fields("unreadable", e) | {"code": e.code},
-        IdentityNews: lambda e: _stored_fields("identity_changed", e),
-    }
-    return writers[type(event)](event)
-
-
-def _text_fields(event: TextReceived) -> dict[str, Any]:
-    fields: dict[str, Any] = {"event": "message", "from": event.sender, "id": encode_id(event.id), "type": "text"}
-    fields |= {"text": event.text, "at_ms": event.at_ms}
-    return fields | ({"name": event.name} if event.name else {})
-
-
-def _sent_fields(event: TextSent) -> dict[str, Any]:
-    fields: dict[str, Any] = {"event": "sent", "to": event.recipient, "id": encode_id(event.id), "type": "text"}
-    return fields | {"text": event.text, "at_ms": event.at_ms, "device": event.device}
-
-
-def _echo_fields(event: TextReceived, answer_id: bytes) -> dict[str, Any]:
+def _echo_fields(event: MessageReceived, answer_id: bytes) -> Fields:
     return {"event": "accepted", "id": encode_id(answer_id), "to": event.sender, "text": event.text}
-
-
-def _safety_fields(safety: Safety) -> dict[str, Any]:
-    return {"event": "safety"} | msgspec.structs.asdict(safety)
-
-
-def _status_fields(event: StatusChanged) -> dict[str, Any]:
-    fields: dict[str, Any] = {"event": "status", "id": encode_id(event.id), "to": event.recipient}
-    fields |= {"status": event.status, "at_ms": event.at_ms}
-    return fields | ({"code": event.code} if event.code else {})
-
-
-def _stored_fields(name: str, event: Unreadable | IdentityNews) -> dict[str, Any]:
-    return {"event": name, "from": event.sender, "id": encode_id(event.id), "at_ms": event.at_ms}

@@ -3,13 +3,13 @@
 import asyncio
 import sys
 import time
-import unicodedata
-from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 from rich.text import Text as Styled
 
-from corefast.address import canonical_number, display_number
+from corefast.address import display_number
+from corefast.device.choice import choices_of
 from corefast.device.client import Device
 from corefast.device.echo import echo
 from corefast.device.event import (
@@ -19,33 +19,40 @@ from corefast.device.event import (
     Limited,
     LinkFailed,
     LinkOffered,
+    MessageReceived,
+    MessageSent,
     Offline,
     ReadElsewhere,
     Ready,
     StatusChanged,
     Stopped,
-    TextReceived,
-    TextSent,
     Unreadable,
 )
 from corefast.device.link_code import draw_qr
+from corefast.device.memory import Memory
 from corefast.device.profile import unix_ms
 from corefast.device.stream import Lines
-from corefast.errors import CorefastError
+from corefast.device.typed import contact_of, location_of, split_number
+from corefast.device.view import draw, excerpt, gist, printable
+from corefast.errors import CorefastError, ParameterInvalid
+from corefast.wire.body import Reaction, Saying, Text
 from corefast.wire.messages import ListedDevice
 
 PROMPT = "> "
-MAX_REMEMBERED = 1_000
-"""Texts of ours whose beginnings are shown beside their ticks."""
+MAX_NAME_CHARACTERS = 64
 
-_EXCERPT = 24
-_NUMBER_SIGNS = set("0123456789+-()/.")
 _TICKS = {"sent": "✓", "delivered": "✓✓", "read": "✓✓", "failed": "✗", "expired": "✗"}
 _STYLES = {"sent": "dim", "delivered": "dim", "read": "bright_blue", "failed": "red", "expired": "red"}
 
 HELP = """\
   type a text            it goes to the one you are talking with
+  type a number          choose that button or row of the last message that offers some
   /to NUMBER [TEXT]      talk with NUMBER from now on
+  /reply N TEXT          answer message #N
+  /react N [EMOJI]       put an emoji on message #N; without one, take it back
+  /choose [N] K          choose the Kth button or row, of message #N
+  /location LAT LON [NAME]   send a place
+  /contact NAME NUMBER   send a contact card
   /safety NUMBER         show the safety number that you and NUMBER compare
   /accept NUMBER         accept NUMBER's new identity key, once the safety numbers are the same
   /link                  show a code that makes another phone a device of your number
@@ -67,13 +74,30 @@ class Terminal:
         self._is_typing = sys.stdin.isatty()
         self._partners: list[str] = []
         self._partner = ""
-        self._texts: OrderedDict[bytes, str] = OrderedDict()
+        self._memory = Memory()
+        self._menu: MessageReceived | None = None
+        """The last message that offers something to choose from, until it was answered."""
         self._was_online = False
+        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "/help": self._help,
+            "/to": self._turn_to,
+            "/reply": self._reply,
+            "/react": self._react,
+            "/choose": self._choose,
+            "/location": self._send_location,
+            "/contact": self._send_contact,
+            "/safety": self._show_safety,
+            "/accept": self._accept,
+            "/link": self._link,
+            "/devices": self._list_devices,
+            "/unlink": self._unlink,
+        }
 
     async def tell(self) -> None:
         """Show events until the device ends; shown messages are reported as read."""
         async for batch in self._device.batches():
             for event in batch:
+                await self._recall(event)
                 self._show(event)
                 if self._offers_link and isinstance(event, Ready):
                     self._offers_link = False
@@ -81,7 +105,7 @@ class Terminal:
             if self._has_echo:
                 await echo(self._device, batch)
             await self._device.mark_shown(batch)
-            await self._device.mark_read([event.id for event in batch if isinstance(event, TextReceived)])
+            await self._device.mark_read([event.id for event in batch if isinstance(event, MessageReceived)])
 
     async def obey(self) -> None:
         """Do what is typed, until /quit or the end of a terminal's input."""
@@ -101,47 +125,72 @@ class Terminal:
             self._print(Styled(str(error), style="red"))
 
     async def _do(self, text: str) -> None:
-        if text == "/help":
-            self._print(Styled(HELP))
-        elif text == "/to" or text.startswith("/to "):
-            await self._turn_to(text[3:].strip())
-        elif text == "/safety" or text.startswith("/safety "):
-            await self._show_safety(text[7:].strip() or self._partner)
-        elif text == "/accept" or text.startswith("/accept "):
-            await self._device.accept_identity(text[7:].strip())
-            self._print(Styled("accepted", style="green"))
-        elif text == "/link":
-            self._show_code(await self._device.offer_link())
-        elif text == "/devices":
-            self._show_devices(await self._device.devices())
-        elif text.startswith("/unlink "):
-            await self._unlink(text[8:].strip())
-        elif text.startswith("/"):
-            self._print(Styled("unknown command; /help lists them", style="yellow"))
+        word, _, rest = text.partition(" ")
+        if text.startswith("/"):
+            command = self._commands.get(word)
+            if command is None:
+                raise ParameterInvalid("unknown command; /help lists them")
+            await command(rest.strip())
+        elif text.isascii() and text.isdecimal() and self._menu is not None and self._menu.sender == self._to():
+            await self._choose(text)
         elif text:
-            await self._say(text)
+            await self._send(Text(text))
         else:
             self._prompt()
 
+    async def _help(self, rest: str) -> None:
+        self._print(Styled(HELP))
+
     async def _turn_to(self, rest: str) -> None:
-        """Read `NUMBER` or `NUMBER TEXT`; a number may have spaces, so the longest start that is one counts."""
-        words = rest.split(" ")
-        spelled = next((at for at, word in enumerate(words) if set(word) - _NUMBER_SIGNS), len(words))
-        for count in range(spelled, 0, -1):
-            try:
-                self._partner = canonical_number(" ".join(words[:count]))
-            except CorefastError:
-                continue
-            text = " ".join(words[count:]).strip()
-            if text:
-                await self._say(text)
-            else:
-                self._print(Styled(f"you are talking with {display_number(self._partner)}", style="dim"))
-            return
-        self._print(Styled("write /to and a number in international form, such as /to +49 30 23125000", style="yellow"))
+        number, text = split_number(rest)
+        if not number:
+            raise ParameterInvalid("write /to and a number in international form, such as /to +49 30 23125000")
+        self._partner = number
+        if text:
+            await self._send(Text(text))
+        else:
+            self._print(Styled(f"you are talking with {display_number(number)}", style="dim"))
+
+    async def _reply(self, rest: str) -> None:
+        number, _, text = rest.partition(" ")
+        message = self._memory.get(number)
+        await self._send(Text(text.strip()), message.peer, message.id)
+
+    async def _react(self, rest: str) -> None:
+        number, _, emoji = rest.partition(" ")
+        message = self._memory.get(number)
+        await self._send(Reaction(emoji.strip()), message.peer, message.id)
+
+    async def _choose(self, rest: str) -> None:
+        number, _, choice = rest.rpartition(" ")
+        message = self._memory.get(number.strip()) if number else self._menu
+        offered = choices_of(message.body) if isinstance(message, MessageReceived) else []
+        if message is None or not offered:
+            raise ParameterInvalid("there is nothing to choose from")
+        if not (choice.isascii() and choice.isdecimal() and len(choice) < 4 and 1 <= int(choice) <= len(offered)):
+            raise ParameterInvalid(f"choose by a number from 1 to {len(offered)}")
+        await self._send(offered[int(choice) - 1].answer, message.peer, message.id)
+        if message is self._menu:
+            self._menu = None
+
+    async def _send_location(self, rest: str) -> None:
+        await self._send(location_of(rest))
+
+    async def _send_contact(self, rest: str) -> None:
+        await self._send(contact_of(rest))
+
+    async def _accept(self, number: str) -> None:
+        await self._device.accept_identity(number)
+        self._print(Styled("accepted", style="green"))
+
+    async def _link(self, rest: str) -> None:
+        self._show_code(await self._device.offer_link())
+
+    async def _list_devices(self, rest: str) -> None:
+        self._show_devices(await self._device.devices())
 
     async def _show_safety(self, number: str) -> None:
-        safety = await self._device.safety(number)
+        safety = await self._device.safety(number or self._partner)
         groups = safety.safety_number.split(" ")
         lines = [" ".join(groups[at : at + 4]) for at in range(0, len(groups), 4)]
         who = display_number(safety.number)
@@ -158,15 +207,16 @@ class Terminal:
         else:
             self._print(Styled("write /unlink and the number of a device; /devices lists them", style="yellow"))
 
-    async def _say(self, text: str) -> None:
-        partner = self._partner or (self._partners[0] if len(self._partners) == 1 else "")
+    def _to(self) -> str:
+        """Return whom we are talking with; empty where that is not clear."""
+        return self._partner or (self._partners[0] if len(self._partners) == 1 else "")
+
+    async def _send(self, body: Saying, to: str = "", reply_to: bytes | None = None) -> None:
+        partner = to or self._to()
         if not partner:
-            self._print(Styled("whom is that for? /to NUMBER says so", style="yellow"))
-            return
-        message_id = await self._device.send_text(partner, text)
-        self._texts[message_id] = _excerpt(text)
-        if len(self._texts) > MAX_REMEMBERED:
-            self._texts.popitem(last=False)
+            raise ParameterInvalid("whom is that for? /to NUMBER says so")
+        message_id = await self._device.send(partner, body, reply_to=reply_to)
+        self._memory.note_sent(partner, message_id, gist(body))
         self._prompt()
 
     # ── showing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,8 +230,8 @@ class Terminal:
                 self._print(Styled(f"offline: {event.text}", style="yellow"))
             case Limited():
                 self._print(Styled("sending faster than the relay allows; messages wait their turn", style="yellow"))
-            case TextReceived():
-                self._show_text(event)
+            case MessageReceived():
+                self._show_received(event)
             case StatusChanged():
                 self._show_status(event)
             case Unreadable():
@@ -191,10 +241,8 @@ class Terminal:
                 who = display_number(event.sender)
                 text = f"{who} has a new identity key: a new phone, or somebody else; /safety {event.sender} to compare"
                 self._print(Styled(text, style="bold yellow"))
-            case TextSent():
-                line = Styled(time.strftime("%H:%M ", time.localtime(event.at_ms / 1_000)), style="dim")
-                line.append(f"you to {display_number(event.recipient)}", style="bold")
-                self._print(line.append(f"  {printable(event.text)}", style="default"))
+            case MessageSent():
+                self._show_message(event, f"you to {display_number(event.recipient)}", "bold")
             case DevicesNews():
                 words = ", ".join(map(str, event.devices))
                 self._print(Styled(f"your number's devices are now {words}", style="bold yellow"))
@@ -210,19 +258,34 @@ class Terminal:
             self._was_online = True
             self._print(Styled(f"{display_number(self._device.number)} is online", style="green"))
 
-    def _show_text(self, event: TextReceived) -> None:
+    async def _recall(self, event: Event) -> None:
+        """Remember what *event* quotes, where it was shown or sent by an earlier run."""
+        if isinstance(event, MessageReceived | MessageSent) and event.reply_to is not None:
+            if not self._memory.words(event.peer, event.reply_to):
+                quoted = await self._device.message(event.peer, event.reply_to)
+                if quoted is not None:
+                    self._memory.note(quoted)
+
+    def _show_received(self, event: MessageReceived) -> None:
         if event.sender not in self._partners:
             self._partners.append(event.sender)
-        who = display_number(event.sender)
-        name = printable(event.name)
+        if choices_of(event.body):
+            self._menu = event
+        who, name = display_number(event.sender), excerpt(event.name, MAX_NAME_CHARACTERS)
+        self._show_message(event, f"{name} ({who})" if name else who, "bold cyan")
+
+    def _show_message(self, event: MessageReceived | MessageSent, who: str, style: str) -> None:
+        quoted = ""
+        if event.reply_to is not None:
+            quoted = self._memory.words(event.peer, event.reply_to) or "an earlier message"
         line = Styled(time.strftime("%H:%M ", time.localtime(event.at_ms / 1_000)), style="dim")
-        line.append(f"{name} ({who})" if name else who, style="bold cyan")
-        line.append(f"  {printable(event.text)}", style="default")
-        self._print(line)
+        line.append(f"#{self._memory.add(event)} ", style="dim")
+        line.append(who, style=style).append("  ")
+        self._print(line.append_text(draw(event.body, quoted)))
 
     def _show_status(self, event: StatusChanged) -> None:
-        excerpt = self._texts.get(event.id, "")
-        words = [_TICKS[event.status], event.status, excerpt, f"({event.code})" if event.code else ""]
+        said = self._memory.sent(event.recipient, event.id)
+        words = [_TICKS[event.status], event.status, said, f"({event.code})" if event.code else ""]
         self._print(Styled("      " + " ".join(filter(None, words)), style=_STYLES[event.status]))
 
     def _show_code(self, offer: LinkOffered) -> None:
@@ -250,15 +313,3 @@ class Terminal:
         if self._is_typing and self._console.is_terminal:
             self._console.file.write(PROMPT)
         self._console.file.flush()
-
-
-def printable(text: str) -> str:
-    """Return *text* without control characters: whoever writes to us must not steer our terminal."""
-    return "".join(
-        each if each == "\n" or unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Co") else "�" for each in text
-    )
-
-
-def _excerpt(text: str) -> str:
-    line = printable(text).replace("\n", " ")
-    return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1] + "…"

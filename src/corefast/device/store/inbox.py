@@ -30,6 +30,10 @@ _WAITING = Statement(
     "SELECT seq, sender, device, id, what, at_ms, received_ms, content FROM inbox"
     " WHERE is_shown = 0 AND seq > ? ORDER BY seq LIMIT ?"
 )
+_FIND = Statement(
+    "SELECT seq, sender, device, id, what, at_ms, received_ms, content FROM inbox"
+    " WHERE id = ? AND sender = ? AND what = 1"
+)
 _SET_SHOWN = Statement("UPDATE inbox SET is_shown = 1 WHERE seq = ?")
 _SET_READ = Statement("UPDATE inbox SET is_read = 1 WHERE id = ? AND sender = ? AND is_read = 0")
 _SWEEP = Statement("DELETE FROM inbox WHERE what = 2 AND received_ms < ?")
@@ -38,7 +42,7 @@ _SWEEP = Statement("DELETE FROM inbox WHERE what = 2 AND received_ms < ?")
 class What(IntEnum):
     """What a row of the inbox (all) or the outbox (the first two, and copies for our other devices) is."""
 
-    TEXT = 1
+    MESSAGE = 1
     READ = 2
     UNREADABLE = 3
     IDENTITY_CHANGED = 4
@@ -87,12 +91,17 @@ class InboxStore:
         rows = await self._database.fetch(_WAITING, after_seq, limit)
         return [self._open(row) for row in rows]
 
+    async def find(self, sender: str, message_id: bytes) -> InboxRow | None:
+        """Return a message; None where there is none, or a damaged one."""
+        rows = [self._open(row) for row in await self._database.fetch(_FIND, message_id, sender)]
+        return rows[0] if rows and rows[0].what == What.MESSAGE else None
+
     def set_shown(self, unit: Unit, seqs: Iterable[int]) -> None:
         for seq in seqs:
             unit.add(_SET_SHOWN, seq)
 
     async def unread(self, ids: Sequence[bytes]) -> list[tuple[str, bytes]]:
-        """Return (sender, id) of the texts among *ids* whose authors do not know yet that they were read."""
+        """Return (sender, id) of the messages among *ids* whose authors do not know yet that they were read."""
         return [(sender, message_id) for sender, message_id in await self._fetch_by_id(_UNREAD, ids)]
 
     def set_read(self, unit: Unit, sender: str, ids: Iterable[bytes]) -> None:

@@ -25,6 +25,10 @@ _OPEN = Statement(
     "SELECT seq, id, recipient, what, state, at_ms, devices_version, content, parts FROM outbox"
     " WHERE state < 2 AND seq > ? ORDER BY seq LIMIT ?"
 )
+_FIND = Statement(
+    "SELECT seq, id, recipient, what, state, at_ms, devices_version, content, NULL FROM outbox"
+    " WHERE id = ? AND recipient = ? AND what = 1 AND content <> x''"
+)
 _STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
 _SWEEP = Statement("DELETE FROM outbox WHERE what IN (2, 5) AND state >= 2 AND at_ms < ?")
 _PURGE = Statement("UPDATE outbox SET content = x'' WHERE content <> x'' AND state >= 2 AND at_ms < ?")
@@ -100,7 +104,7 @@ class OutboxStore:
         unit.add(_ACCEPT, row.id, row.recipient, int(row.what), row.at_ms, sealed)
 
     def put_sent(self, unit: Unit, row: OutboxRow) -> None:
-        """Add a text that another device of ours sent, so that its states are known here too."""
+        """Add a message that another device of ours sent, so that its states are known here too."""
         unit.add(_PUT_SENT, row.id, row.recipient, row.at_ms, self._vault.seal("outbox", row.id, row.content))
 
     def save_parts(
@@ -112,6 +116,11 @@ class OutboxStore:
     async def open_rows(self, after_seq: int, limit: int) -> list[OutboxRow]:
         """Return the first *limit* messages behind *after_seq* that the relay does not have, in order of acceptance."""
         return [self._open(row) for row in await self._database.fetch(_OPEN, after_seq, limit)]
+
+    async def find(self, recipient: str, message_id: bytes) -> OutboxRow | None:
+        """Return a message; None where there is none, or its content is not kept any more."""
+        rows = [self._open(row) for row in await self._database.fetch(_FIND, message_id, recipient)]
+        return rows[0] if rows and rows[0].content else None
 
     async def status(self, message_id: bytes) -> tuple[State, str] | None:
         """Return a message's state and, for a failed one, the code of its error."""
@@ -142,7 +151,7 @@ class OutboxStore:
         unit.add(_EXPIRED, message_id, recipient)
 
     def sweep(self, unit: Unit, before_ms: int) -> None:
-        """Forget what the relay has and nobody may ask for any more: contents of texts, whole receipts and copies."""
+        """Forget what the relay has and nobody may ask for any more: contents, whole receipts and copies."""
         unit.add(_SWEEP, before_ms)
         unit.add(_PURGE, before_ms)
 
@@ -154,7 +163,7 @@ class OutboxStore:
         except SealBroken as error:
             log.error("outbox.damaged", code=error.code)
         try:
-            encrypted = _decode_parts(parts) if state == State.ENCRYPTED else None
+            encrypted = _decode_parts(parts) if parts is not None and state == State.ENCRYPTED else None
         except msgspec.DecodeError:
             log.error("ciphertext.damaged", code=SealBroken.code)
         return OutboxRow(seq, message_id, recipient, What(what), at_ms, content, devices_version, encrypted)
