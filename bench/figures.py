@@ -33,6 +33,7 @@ PROGRAMS = [
     Figure("commit.sqlite", "units of two rows committed to SQLite, by batch size", "bench.commit_sqlite"),
     Figure("commit.mysql", "units of two rows committed to MariaDB, by batch size", "bench.commit_mysql"),
     Figure("relay.forward", "one author to 1,000 phones through one relay", "bench.relay_forward"),
+    Figure("front.single", "the REST front alone, beside bare Starlette and uvicorn", "bench.front_single"),
     Figure("path.single", "REST front to 1,000 phones through one core and one relay", "bench.path_single"),
     Figure("path.mysql", "the same with core and relay on one MariaDB", "bench.path_mysql"),
 ]

@@ -101,6 +101,14 @@ class System:
         foreign = max(busy - sum(spent.values()), 0.0) / total
         return Phase(told["first"], told["sent"], elapsed, delivered, spent, foreign)
 
+    def load(self, seconds: float) -> tuple[int, dict[str, float]]:
+        """Let the load run where there are no phones; return what was accepted, and the CPU seconds of each process."""
+        before = self._cpu_s()
+        told = self._programs["load"].ask(seconds + 60, seconds=seconds, rate=0.0, limit=-1)
+        if told["refused"] or not told["sent"]:
+            raise RuntimeError(f"{told['refused']} of {told['sent']} were refused; the last: {told['why']}")
+        return int(told["sent"]), {name: after - before[name] for name, after in self._cpu_s().items()}
+
     def _cpu_s(self) -> dict[str, float]:
         return {name: program.cpu_s for name, program in self._processes.items()}
 
