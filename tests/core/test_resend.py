@@ -116,14 +116,13 @@ def test_request_waits_through_restarts_for_the_relay_and_is_sent_once(tmp_path)
     story(main, tmp_path)
 
 
-def test_replays_wrong_ids_and_unknown_bodies_are_not_asked_for(tmp_path):
+def test_repeats_wrong_ids_and_unknown_bodies_are_not_asked_for(tmp_path):
     async def main(world):
         phone = await talk(world)
         item = phone.write("once")
-        replay = Item(0, os.urandom(16), item.kind, item.sender, NOW_MS, item.body)
         swapped = phone.write("swapped")
         swapped = Item(0, os.urandom(16), swapped.kind, swapped.sender, NOW_MS, swapped.body)
-        await deliver(world, item, replay, swapped)
+        await deliver(world, item, item, swapped)
         await deliver(world, phone.write("fine"))
         assert len(world.core.context.book) == 0 and len(world.relay.posts) == 1
 
@@ -185,12 +184,29 @@ def test_flood_of_unreadable_messages_makes_few_requests_and_one_session_an_hour
     story(main, tmp_path)
 
 
-def test_resend_that_cannot_be_read_either_is_no_second_record(tmp_path):
+def test_message_under_a_used_counter_is_asked_for_as_its_sender_went_back_to_an_older_session(tmp_path):
+    async def main(world):
+        phone = await talk(world)
+        item = phone.write("once")
+        other = Item(0, os.urandom(16), item.kind, item.sender, NOW_MS, item.body)
+        await deliver(world, item, other)
+        renewed = (await post(world, 2)).parts[0]
+        assert phone.read(renewed).body == ResendRequest([other.id])
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_resend_that_cannot_be_read_either_is_no_second_record(tmp_path, together):
     async def main(world):
         phone = await talk(world)
         await break_session(world)
         lost = phone.write("lost")
-        await deliver(world, lost)
+        if together:
+            first_try = Item(0, derive_resend_id(lost.id, 3), lost.kind, phone.address, NOW_MS, lost.body)
+            await deliver(world, lost, first_try)
+        else:
+            await deliver(world, lost)
         await post(world, 2)
         bad = Item(0, derive_resend_id(lost.id, 1), lost.kind, phone.address, NOW_MS, lost.body)
         await deliver(world, bad, bad)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,6 +14,7 @@ from corefast.endpoint.resend import HOUR_MS
 from corefast.limits import MAX_RESENDS
 from corefast.store.database import Unit
 from corefast.wire.content import ResendRequest
+from tests.device.test_linking import linked
 from tests.device.world import World, run
 
 
@@ -117,6 +119,44 @@ def test_two_sides_that_cannot_read_each_other_meet_again(tmp_path, relay_url):
             for each, _ in both:
                 texts = [e.text for e in each.events if isinstance(e, MessageReceived) and e.text != "a turn"]
                 assert sorted(texts) == [f"across {number}" for number in range(3)]
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_each_device_of_a_number_gets_what_none_of_them_could_read_also_one_that_asks_late(
+    tmp_path, relay_url, is_away
+):
+    async def main():
+        w = World(tmp_path, relay_url)
+        async with AsyncExitStack() as stack:
+            alice = await stack.enter_async_context(w.device(w.alice))
+            bob = await stack.enter_async_context(w.device(w.bob))
+            await bob.until(Ready), await alice.until(Ready)
+            away = await stack.enter_async_context(AsyncExitStack())
+            second = await away.enter_async_context(linked(w, bob, "second"))
+            await talk(alice, bob), await second.until(MessageReceived, 2)
+            await talk(second, alice), await bob.until(MessageReceived, 2)
+            peer = alice.device._profile.directory._peers[w.bob]
+            old = {device: each.record() for device, each in peer.devices.items()}
+            await talk(alice, bob), await second.until(MessageReceived, 2)
+            await talk(second, alice), await bob.until(MessageReceived, 2)
+            if is_away:
+                await away.aclose()
+            for device, record in old.items():  # some of their counters are used up now, others fit no chain
+                peer.devices[device] = Correspondent.restore(record)
+            sent = [await alice.device.send_text(w.bob, f"lost {n}") for n in range(3)]
+            while len(lost(bob)) < 3:
+                await bob.until(MessageReceived)
+            if is_away:
+                second = await stack.enter_async_context(w.device("", home="second"))
+            while len(lost(second)) < 3:
+                await second.until(MessageReceived)
+            for each in (bob, second):
+                assert sorted(lost(each)) == sorted((sent[n], f"lost {n}") for n in range(3))
+                assert {e.id for e in each.events if isinstance(e, Unreadable)} <= set(sent)
+            await talk(alice, bob), await second.until(MessageReceived, 2)
+            assert not alice.device._resending._tasks and not alice.device._profile.book.debtors
 
     run(main)
 

@@ -2,7 +2,7 @@
 
 from corefast import metrics
 from corefast.device.profile import Profile
-from corefast.endpoint.resend import Ask, Outcome, identity_mark, is_curable
+from corefast.endpoint.resend import Ask, Outcome, awaited_ids, identity_mark, is_curable
 from corefast.store.database import Unit
 from corefast.wire.content import ResendRequest
 from corefast.wire.messages import Item
@@ -20,6 +20,7 @@ class Repair:
         self._profile = profile
         self._unit = unit
         self._asked: list[Ask] = []
+        self._awaited: dict[tuple[str, bytes], Ask] = {}
         self._again: list[Ask] = []
         self._answered: list[Ask] = []
         self._debtors: set[str] = set()
@@ -31,7 +32,7 @@ class Repair:
 
     def is_known_loss(self, item: Item, error: Exception) -> bool:
         """Take an unreadable *item* that was to bring a message which is recorded as unreadable: ask once more."""
-        ask = self._profile.book.awaited(item.sender.id, item.id)
+        ask = self._profile.book.awaited(item.sender.id, item.id) or self._awaited.get((item.sender.id, item.id))
         if ask is None or not is_curable(error):
             return False
         self._profile.resends.set_ask(self._unit, ask, ask.identity, is_due=True)
@@ -50,6 +51,7 @@ class Repair:
         ask = Ask(sender, item.sender.device, item.id, len(profile.book), mark, profile.clock())
         profile.resends.put_ask(self._unit, ask)
         self._asked.append(ask)
+        self._awaited |= dict.fromkeys(((ask.peer, envelope_id) for envelope_id in awaited_ids(ask.id)), ask)
         count(Outcome.DUE)
 
     def answer(self, sender: str, original: bytes, identity: bytes) -> Ask | None:

@@ -199,12 +199,13 @@ class Resending:
             if bundle is not None and not self._may_take(peer, bundle):
                 return _BUSY_MS
             granted = self._grant(unit, debts, self._identity(peer, bundle))
-            posts = self._encrypt(unit, peer, [content for _, content in granted], bundle) if granted else []
+            contents = {content.id: content for _, content in granted}  # one post for all devices that ask for it
+            posts = self._encrypt(unit, peer, list(contents.values()), bundle) if granted else []
             await profile.database.commit(unit)
-        states = await self._post(posts)
+        states = dict(zip(contents, await self._post(posts), strict=True))
         unit = Unit()
-        for (debt, _), state in zip(granted, states, strict=True):
-            self._check(number, state)
+        for debt, content in granted:
+            self._check(number, states[content.id])
             profile.resends.settle(unit, debt)
         await profile.database.commit(unit)
         count(Outcome.RESENT, len(granted))
@@ -305,4 +306,4 @@ def _again(debt: Debt) -> Content | None:
         content = decode_content(debt.content)
     except ContentMalformed:
         return None
-    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.times), resent=content.id)
+    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.serial), resent=content.id)

@@ -15,17 +15,36 @@ from corefast.errors import (
     MessageGapTooLarge,
     MessageMacInvalid,
     MessageMalformed,
+    MessageReplayed,
     PreKeyUnknown,
     SessionMissing,
 )
-from corefast.limits import MAX_OPEN_ASKS, MAX_RESEND_ANSWERS, MAX_RESEND_IDS, MAX_RESENDS, RESEND_REQUESTS
+from corefast.limits import (
+    MAX_DEVICES,
+    MAX_OPEN_ASKS,
+    MAX_RESEND_ANSWERS,
+    MAX_RESEND_IDS,
+    MAX_RESENDS,
+    RESEND_REQUESTS,
+)
 
 HOUR_MS = 3_600_000
 ID_BYTES = 16
 MARK_BYTES = 16
 
+MAX_SERIAL = MAX_RESENDS * MAX_DEVICES
+"""How often a message is encrypted once more, for all devices of a number together."""
+
 _FIRST_GAP_MS = 1_000
-_CURABLE = (SessionMissing, PreKeyUnknown, MessageMacInvalid, MessageGapTooLarge, CiphertextInvalid, MessageMalformed)
+_CURABLE = (
+    SessionMissing,
+    PreKeyUnknown,
+    MessageMacInvalid,
+    MessageGapTooLarge,
+    CiphertextInvalid,
+    MessageMalformed,
+    MessageReplayed,
+)
 
 
 class Outcome(StrEnum):
@@ -59,16 +78,26 @@ def identity_mark(identity: bytes) -> bytes:
     return sha256(b"corefast resend identity" + identity).digest()[:MARK_BYTES]
 
 
-def derive_resend_id(message_id: bytes, times: int) -> bytes:
-    """Return the id of the envelope that carries a message for the *times*-th time more.
+def derive_resend_id(message_id: bytes, serial: int) -> bytes:
+    """Return the id of the envelope that carries a message for the *serial*-th time more, to whichever device.
 
-    It is the same after a crash, so the relay passes it on once, and the one who asked recognises it unread.
+    It is the same after a crash, so the relay passes it on once, and the one who asked recognises it unread. A resend
+    goes to all devices of a number: what one of them has seen must not have the id of what another asks for later.
     """
-    return sha256(b"corefast resend" + bytes([times]) + message_id).digest()[:ID_BYTES]
+    return sha256(b"corefast resend" + bytes([serial]) + message_id).digest()[:ID_BYTES]
+
+
+def awaited_ids(message_id: bytes) -> list[bytes]:
+    """Return the ids of all envelopes that may carry a message once more."""
+    return [derive_resend_id(message_id, serial) for serial in range(1, MAX_SERIAL + 1)]
 
 
 def is_curable(error: Exception) -> bool:
-    """Tell whether the same message under a new session would be readable: not a replay, not a wrong content."""
+    """Tell whether the same message under a new session would be readable: not after a wrong content.
+
+    The owner has passed over messages that it knows. A used counter under a new id is a sender whose sessions are
+    those of an older copy.
+    """
     return isinstance(error, _CURABLE)
 
 
@@ -119,6 +148,8 @@ class Sent(msgspec.Struct, frozen=True):
     is_done: bool
     times: int
     """Which resend to the device that asks this would be."""
+    serial: int
+    """Which resend to any device this would be; the same for all that ask now."""
 
 
 def refusal(sent: Sent | None, their_identity: bytes | None, now_ms: int, life_ms: int) -> Outcome | None:
@@ -131,7 +162,7 @@ def refusal(sent: Sent | None, their_identity: bytes | None, now_ms: int, life_m
         return Outcome.AGE
     if sent.is_done:
         return Outcome.DONE
-    return Outcome.LIMIT if sent.times > MAX_RESENDS else None
+    return Outcome.LIMIT if sent.times > MAX_RESENDS or sent.serial > MAX_SERIAL else None
 
 
 class Book:
@@ -159,15 +190,15 @@ class Book:
 
     def add(self, ask: Ask) -> None:
         self._asks[ask.peer, ask.id] = ask
-        for times in range(1, MAX_RESENDS + 1):
-            self._awaited[ask.peer, derive_resend_id(ask.id, times)] = ask
+        for envelope_id in awaited_ids(ask.id):
+            self._awaited[ask.peer, envelope_id] = ask
         self._of_peer.setdefault(ask.peer, set()).add(ask.id)
 
     def remove(self, ask: Ask) -> None:
         if self._asks.pop((ask.peer, ask.id), None) is None:
             return
-        for times in range(1, MAX_RESENDS + 1):
-            self._awaited.pop((ask.peer, derive_resend_id(ask.id, times)), None)
+        for envelope_id in awaited_ids(ask.id):
+            self._awaited.pop((ask.peer, envelope_id), None)
         theirs = self._of_peer[ask.peer]
         theirs.discard(ask.id)
         if not theirs:

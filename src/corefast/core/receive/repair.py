@@ -5,7 +5,7 @@ from corefast.core.send.lane import Lane
 from corefast.core.send.resender import count
 from corefast.core.store.events import Fact
 from corefast.core.store.inbound import InboundKind
-from corefast.endpoint.resend import Ask, Outcome, identity_mark, is_curable
+from corefast.endpoint.resend import Ask, Outcome, awaited_ids, identity_mark, is_curable
 from corefast.store.database import Unit
 from corefast.wire.content import ResendRequest
 from corefast.wire.messages import Item
@@ -18,6 +18,7 @@ class Repair:
         self._context = context
         self._unit = unit
         self._asked: list[Ask] = []
+        self._awaited: dict[tuple[str, bytes], Ask] = {}
         self._again: list[Ask] = []
         self._answered: list[Ask] = []
         self._debtors: set[str] = set()
@@ -29,7 +30,7 @@ class Repair:
 
     def is_known_loss(self, lane: Lane, item: Item, error: Exception) -> bool:
         """Take an unreadable *item* that was to bring a message which is recorded as unreadable: ask once more."""
-        ask = self._context.book.awaited(lane.number, item.id)
+        ask = self._context.book.awaited(lane.number, item.id) or self._awaited.get((lane.number, item.id))
         if ask is None or not is_curable(error):
             return False
         self._context.resends.set_ask(self._unit, ask.row, ask.identity, is_due=True)
@@ -48,6 +49,7 @@ class Repair:
         ask = Ask(lane.number, item.sender.device, item.id, row, identity, context.clock())
         context.resends.put_ask(self._unit, lane.peer, ask)
         self._asked.append(ask)
+        self._awaited |= dict.fromkeys(((ask.peer, envelope_id) for envelope_id in awaited_ids(ask.id)), ask)
         count(Outcome.DUE)
 
     def answer(self, lane: Lane, original: bytes) -> Ask | None:

@@ -218,10 +218,11 @@ class Resender:
             return _BUSY_MS
         unit = Unit()
         granted = self._grant(unit, lane, debts, self._identity(lane, bundle))
-        posts = self._encrypt(unit, lane, [content for _, content in granted], bundle) if granted else []
+        contents = {content.id: content for _, content in granted}  # one post for all devices that ask for it
+        posts = self._encrypt(unit, lane, list(contents.values()), bundle) if granted else []
         await self._commit(unit, lane)
-        states = await self._post(posts)
-        return await self._repaid(lane, [debt for debt, _ in granted], states)
+        states = dict(zip(contents, await self._post(posts), strict=True))
+        return await self._repaid(lane, [(debt, states[content.id]) for debt, content in granted])
 
     def _grant(self, unit: Unit, lane: Lane, debts: list[Debt], identity: bytes | None) -> list[tuple[Debt, Content]]:
         """Return what may be resent and strike out the rest; each outcome is counted and none is told."""
@@ -240,9 +241,9 @@ class Resender:
                 context.resends.settle(unit, lane.peer, debt)
         return granted
 
-    async def _repaid(self, lane: Lane, debts: list[Debt], states: list[PostState | None]) -> int:
+    async def _repaid(self, lane: Lane, results: list[tuple[Debt, PostState | None]]) -> int:
         unit = Unit()
-        done = [debt for debt, state in zip(debts, states, strict=True) if self._is_taken(lane, state)]
+        done = [debt for debt, state in results if self._is_taken(lane, state)]
         for debt in done:
             self._context.resends.settle(unit, lane.peer, debt)
         await self._context.database.commit(unit)
@@ -331,4 +332,4 @@ def _again(debt: Debt) -> Content | None:
         content = decode_content(debt.plaintext)
     except ContentMalformed:
         return None
-    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.times), resent=content.id)
+    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.serial), resent=content.id)

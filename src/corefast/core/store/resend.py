@@ -6,6 +6,7 @@ from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.resend import Ask, Book, Budget, Sent
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
+from corefast.limits import MAX_RESENDS
 from corefast.store.database import Database, Statement, Unit
 
 
@@ -88,19 +89,24 @@ class ResendStore:
         unit.add(self._OWE, message, device, ACCOUNT, peer, now_ms)
 
     _DEBTS = Statement(
-        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed FROM debt d"
-        " LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
-        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?"
+        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed,"
+        " (SELECT sum(min(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
+        " FROM debt d LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
+        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?",
+        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed,"
+        " (SELECT sum(least(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
+        " FROM debt d LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
+        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?",
     )
 
     async def load_debts(self, peer: int, limit: int) -> list[Debt]:
         """Return the first *limit* messages that are due to the devices of *peer*."""
         debts = []
-        for row in await self._database.fetch(self._DEBTS, peer, limit):
-            message, device, times, at_ms, identity, read_ms, ended_ms, sealed = row
+        for row in await self._database.fetch(self._DEBTS, MAX_RESENDS, peer, limit):
+            message, device, times, at_ms, identity, read_ms, ended_ms, sealed, resends = row
             sent = None
             if at_ms is not None:
-                sent = Sent(identity, at_ms, read_ms is not None or ended_ms is not None, times)
+                sent = Sent(identity, at_ms, read_ms is not None or ended_ms is not None, times, int(resends) + 1)
             debts.append(Debt(message, device, sent, self._open(message, sealed)))
         return debts
 

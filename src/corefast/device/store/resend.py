@@ -6,6 +6,7 @@ from corefast.device.store.outbox import State
 from corefast.endpoint.resend import Ask, Book, Budget, Sent
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
+from corefast.limits import MAX_RESENDS
 from corefast.store.database import Database, Statement, Unit
 
 _ASKS = Statement("SELECT sender, device, id, identity, made_ms, is_due FROM ask ORDER BY made_ms")
@@ -22,7 +23,8 @@ _OWE = Statement(
     " ON CONFLICT (recipient, id, device) DO UPDATE SET times = min(times + (is_due = 0), 99), is_due = 1"
 )
 _DEBTS = Statement(
-    "SELECT d.id, d.device, d.times, o.at_ms, o.identity, o.state, o.content FROM debt d"
+    "SELECT d.id, d.device, d.times, o.at_ms, o.identity, o.state, o.content,"
+    " (SELECT sum(min(e.times - e.is_due, ?)) FROM debt e WHERE e.recipient = d.recipient AND e.id = d.id) FROM debt d"
     " LEFT JOIN outbox o ON o.id = d.id AND o.recipient = d.recipient"
     " WHERE d.recipient = ? AND d.is_due = 1 ORDER BY o.seq LIMIT ?"
 )
@@ -78,10 +80,9 @@ class ResendStore:
     async def load_debts(self, recipient: str, limit: int) -> list[Debt]:
         """Return the first *limit* messages that are due to the devices of *recipient*."""
         debts = []
-        for message_id, device, times, at_ms, identity, state, sealed in await self._database.fetch(
-            _DEBTS, recipient, limit
-        ):
-            sent = None if at_ms is None else Sent(identity, at_ms, state >= State.READ, times)
+        for row in await self._database.fetch(_DEBTS, MAX_RESENDS, recipient, limit):
+            message_id, device, times, at_ms, identity, state, sealed, resends = row
+            sent = None if at_ms is None else Sent(identity, at_ms, state >= State.READ, times, resends + 1)
             debts.append(Debt(recipient, message_id, device, sent, self._open(message_id, sealed)))
         return debts
 
