@@ -29,6 +29,11 @@ class Figure(NamedTuple):
 
 
 PROGRAMS = [
+    Figure(
+        "session.memory",
+        "bytes of an idle peer in a core, in use and at rest",
+        "bench.session_memory",
+    ),
     Figure("session.peers", "with --peers: foreign session engines beside ours", "bench.session_peers"),
     Figure("commit.sqlite", "units of two rows committed to SQLite, by batch size", "bench.commit_sqlite"),
     Figure("commit.mysql", "units of two rows committed to MariaDB, by batch size", "bench.commit_mysql"),

@@ -39,6 +39,57 @@ def test_lane_that_a_task_holds_stays_the_only_one_of_its_peer(tmp_path, monkeyp
     story(main, tmp_path)
 
 
+def test_lanes_used_the_longest_ago_are_let_go_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_CACHED_SESSIONS", 32)
+    numbers = [f"4917139200{number:02}" for number in range(100)]
+
+    async def main(world):
+        lanes = world.core.lanes
+        for number in numbers[:16]:
+            lanes.get(number)
+        lanes.tend()
+        kept = [lanes.get(number) for number in numbers[:4]]
+        lanes.tend()
+        for number in numbers[16:32]:
+            lanes.get(number)
+        assert len(lanes) == 32
+        for number in numbers[32:40]:
+            lanes.get(number)
+        left = [lane.number for lane in lanes.all()]
+        assert set(numbers[4:12]).isdisjoint(left) and set(numbers[12:40]) <= set(left)
+        assert [lanes.get(number) for number in numbers[:4]] == kept
+
+    story(main, tmp_path)
+
+
+def test_sessions_of_a_lane_that_is_not_used_rest_and_go_on(tmp_path):
+    async def main(world):
+        phone, lanes = await meet(world), world.core.lanes
+        await deliver(world, phone.write("one"))
+        await world.send("two")
+        await world.statuses(2)
+        late = phone.write("late")
+        await deliver(world, phone.write("three"))
+        lane = lanes.get(CUSTOMER)
+        sessions = lane.devices[1]._sessions
+        lanes.tend()
+        assert sessions._current is not None
+        lanes.tend()
+        assert sessions._current is None and sessions._resting
+        await world.send("four")
+        await world.statuses(4)
+        assert sessions._current is not None
+        for _ in range(2):
+            lanes.tend()
+        assert sessions._current is None
+        await deliver(world, late)
+        assert [phone.read(post.parts[0]).body.body for post in world.relay.posts] == ["two", "four"]
+        texts = [event.text for event in await world.events(3, EventKind.MESSAGE)]
+        assert texts == ["one", "three", "late"]
+
+    story(main, tmp_path)
+
+
 def test_lane_that_is_spoiled_while_it_loads_waits_for_the_later_read(tmp_path, monkeypatch):
     async def main(world):
         await world.send("hello")

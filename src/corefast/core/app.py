@@ -209,6 +209,7 @@ class Core:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._duty
         await self.relay.close()
+        self.lanes.close()
         await self.context.database.close()
 
     async def _drain(self) -> None:

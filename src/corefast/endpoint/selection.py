@@ -45,9 +45,9 @@ class Selection:
     def __init__(self) -> None:
         self._current: Session | None = None
         self._resting = b""
-        self._archived: list[tuple[int, bytes]] = []
-        # Whatever is stored under this name is not ours.
-        self._changes = [_all_of(kind) for kind in PartKind]
+        # Tuples: most correspondents have nothing in them, and the empty one takes no memory.
+        self._archived: tuple[tuple[int, bytes], ...] = ()
+        self._changes: tuple[SessionPart, ...] = _EVERYTHING  # whatever is stored under this name is not ours
 
     @property
     def current(self) -> Session | None:
@@ -86,7 +86,7 @@ class Selection:
         """Forget all sessions."""
         self._current = None
         self._wipe()
-        self._changes = [_all_of(kind) for kind in PartKind]
+        self._changes = _EVERYTHING
 
     def __del__(self) -> None:
         self._wipe()
@@ -94,8 +94,9 @@ class Selection:
     def _wipe(self) -> None:
         wipe(self._resting)
         self._resting = b""
-        while self._archived:
-            wipe(self._archived.pop()[1])
+        archived, self._archived = list(self._archived), ()
+        while archived:
+            wipe(archived.pop()[1])
 
     def rest(self) -> None:
         """Keep the current session as bytes until it is used again: half the memory. All changes must be taken."""
@@ -116,7 +117,7 @@ class Selection:
         current = self.current
         if not self._changes and (current is None or not current.has_changes):
             return []
-        changes, self._changes = self._changes, []
+        changes, self._changes = list(self._changes), ()
         if current is not None:
             changes += (SessionPart(PartKind.SKIPPED, *change) for change in current.take_changes())
         return changes
@@ -134,7 +135,7 @@ class Selection:
             return sessions
         if record[:1] != _RECORD_LEAD:
             raise SnapshotInvalid("a session record has an unknown version")
-        sessions._changes = []
+        sessions._changes = ()
         if len(record) > 1:
             sessions._current = Session.restore(record, 1)
         while parts:
@@ -153,30 +154,34 @@ class Selection:
 
     def _take_part(self, kind: int, number: int, content: bytes) -> None:
         if kind == PartKind.ARCHIVED:
-            self._archived.insert(0, (number, content))
+            self._archived = ((number, content), *self._archived)
         elif kind == PartKind.SKIPPED and self._current is not None:
             try:
                 self._current.load_block(content)
             except SnapshotInvalid:
-                self._changes.append(SessionPart(PartKind.SKIPPED, number, number, None))
+                self._changes += (SessionPart(PartKind.SKIPPED, number, number, None),)
 
     def _archive(self, snapshot: bytes) -> None:
         number = self._archived[0][0] + 1 if self._archived else 1
-        self._archived.insert(0, (number, snapshot))
+        self._archived = ((number, snapshot), *self._archived)
         self._changes += (_all_of(PartKind.SKIPPED), SessionPart(PartKind.ARCHIVED, number, number, snapshot))
         size = sum(len(each) for _, each in self._archived)
         while len(self._archived) > MAX_ARCHIVED_SESSIONS or size > MAX_ARCHIVED_BYTES:
             size -= len(self._archived[-1][1])
-            self._forget(-1)
+            self._forget(len(self._archived) - 1)
 
     def _forget(self, place: int) -> None:
-        number, snapshot = self._archived.pop(place)
+        number, snapshot = self._archived[place]
+        self._archived = self._archived[:place] + self._archived[place + 1 :]
         wipe(snapshot)
-        self._changes.append(SessionPart(PartKind.ARCHIVED, number, number, None))
+        self._changes += (SessionPart(PartKind.ARCHIVED, number, number, None),)
 
 
 def _all_of(kind: PartKind) -> SessionPart:
     return SessionPart(kind, 0, _LAST_NUMBER, None)
+
+
+_EVERYTHING = tuple(_all_of(kind) for kind in PartKind)
 
 
 def _split(records: bytes, at: int) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from bisect import insort
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from itertools import chain, islice
 
 from corefast import metrics
 from corefast.core.context import Context
@@ -40,6 +41,12 @@ class Phase(Enum):
     HOT = "hot"
     """Every device has a session and nothing waits. It is encrypted at once."""
 
+
+_ROUND_S = 10.0
+"""How long it takes to look at every lane once: one that was not used for this or twice as long rests."""
+
+_TENDED_AT_ONCE = 500
+"""Lanes looked at in one turn of the loop: 1 ms where all of them are laid to rest."""
 
 _LOADED = (Phase.DRY, Phase.PREPARING, Phase.HOT)
 
@@ -81,6 +88,7 @@ class Lane:
         "backlog",
         "is_blocked",
         "failures",
+        "is_used",
     )
 
     def __init__(self, number: str) -> None:
@@ -113,6 +121,8 @@ class Lane:
         self.is_blocked = False
         """The relay refused a post of this lane: what follows waits with it."""
         self.failures = 0
+        self.is_used = True
+        """Somebody asked for this lane since it was last looked at."""
 
     @property
     def is_loaded(self) -> bool:
@@ -128,6 +138,11 @@ class Lane:
         return not (
             self.queued or self.holders or self.units or self.held or self.waiting or self.backlog or self.is_blocked
         )
+
+    def rest(self) -> None:
+        """Take less memory until the next use."""
+        for correspondent in self.devices.values():
+            correspondent.rest()
 
     def stored(self) -> None:
         """Note the end of a unit that stored a message without a ciphertext."""
@@ -165,6 +180,9 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._limit = MAX_CACHED_SESSIONS
+        self._unseen: list[Lane] = []
+        """What is left of a round of `tend`."""
+        self._timer: asyncio.TimerHandle | None = None
         self.queued = 0
         """Accepted messages without a result, of all lanes."""
         self.listeners: list[Callable[[Lane], None]] = []
@@ -176,6 +194,9 @@ class Lanes:
             if len(self._lanes) >= self._limit:
                 self._evict()
             lane = self._lanes[number] = Lane(number)
+            if self._timer is None:
+                self._tend_later()
+        lane.is_used = True
         return lane
 
     @contextmanager
@@ -190,6 +211,36 @@ class Lanes:
 
     def all(self) -> list[Lane]:
         return list(self._lanes.values())
+
+    def close(self) -> None:
+        """Look after the lanes no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def tend(self) -> None:
+        """Look at the next lanes: the used ones go behind all others, and idle ones that were not used take rest.
+
+        So the lanes stand in the order of their last use, as far as rounds tell, and the way of a message pays no more
+        for that than one bit.
+        """
+        if not self._unseen:
+            self._unseen = list(reversed(self._lanes.values()))
+        for lane in [self._unseen.pop() for _ in range(min(len(self._unseen), _TENDED_AT_ONCE))]:
+            if self._lanes.get(lane.number) is not lane:
+                continue
+            if lane.is_used:
+                lane.is_used = False
+                self._lanes[lane.number] = self._lanes.pop(lane.number)
+            elif lane.is_idle:
+                lane.rest()
+
+    def _tend_later(self) -> None:
+        turns = max(len(self._lanes) / _TENDED_AT_ONCE, 1)
+        self._timer = asyncio.get_running_loop().call_later(_ROUND_S / turns, self._tend_now)
+
+    def _tend_now(self) -> None:
+        self.tend()
+        self._tend_later()
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -302,10 +353,15 @@ class Lanes:
             callback(error)
 
     def _evict(self) -> None:
-        """Let go of the oldest idle lanes; they are loaded again when needed."""
-        idle = [number for number, lane in self._lanes.items() if lane.is_idle and lane.phase is not Phase.LOADING]
+        """Let go of the idle lanes whose last use is longest ago; they are loaded again when needed."""
         share = max(MAX_CACHED_SESSIONS // 16, 1)
-        for number in idle[: len(self._lanes) - MAX_CACHED_SESSIONS + share]:
+        oldest = chain(self._idle(is_used=False), self._idle(is_used=True))
+        for number in list(islice(oldest, len(self._lanes) - MAX_CACHED_SESSIONS + share)):
             del self._lanes[number]
         # Where most are busy, the next search comes later and not with each new lane.
         self._limit = max(MAX_CACHED_SESSIONS, len(self._lanes) + share)
+
+    def _idle(self, *, is_used: bool) -> Iterator[str]:
+        for number, lane in self._lanes.items():
+            if lane.is_used is is_used and lane.is_idle and lane.phase is not Phase.LOADING:
+                yield number
