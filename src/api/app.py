@@ -4,21 +4,27 @@ import asyncio
 import gc
 import resource
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from api.auth import Keys
+from api.certificate import OFF, Certificate, mode_of, names_of
 from api.config import ApiConfig
 from api.fallback import Fallback
 from api.gateway import Core, CoreLink, parse_address, read_secret
+from api.proxy import Proxied, parse_proxies
+from api.routes.certificates import Certificates
 from api.routes.chat import Chat
 from api.routes.docs import Docs
 from api.routes.events import EventFeed
 from api.routes.health import HealthView
 from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
+from api.routes.settings import SettingsRoutes
 from api.routes.templates import Templates
 from api.routes.users import Users
 from api.server import Server, bind
@@ -36,6 +42,8 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
     docs = Docs()
     users = Users(core, keys)
     templates = Templates(core, keys)
+    settings = SettingsRoutes(core, keys)
+    certificates = Certificates(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -48,6 +56,12 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/v1/users/logout", users.logout),
         Route("/v1/users", users.collection),
         Route("/v1/users/{username}", users.member),
+        Route("/v1/settings/application", settings.application),
+        Route("/v1/settings/application/media/providers", settings.providers),
+        Route("/v1/settings/application/media/providers/{name}", settings.provider),
+        Route("/v1/certificates/external", certificates.external),
+        Route("/v1/certificates/external/ca", certificates.authority),
+        Route("/v1/certificates/webhooks/ca", certificates.trusted),
         Route("/v1/health", health.v1),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
@@ -67,18 +81,46 @@ async def serve(config: ApiConfig, stop: asyncio.Event) -> None:
     _raise_file_limit()
     core = CoreLink(config.core, read_secret(Path(config.core_secret_file)))
     host, port = parse_address(config.listen)
+    proxies = parse_proxies(config.trusted_proxy)
+    mode = mode_of(config.tls, host)
     listener = bind(host, port)
     draining = asyncio.Event()
-    server = Server(build(core, draining, open_metrics=config.open_metrics), listener)
+    app = build(core, draining, open_metrics=config.open_metrics)
     core.start()
-    await server.start()
-    _calm_collector()
-    shown = f"[{host}]" if ":" in host else host
-    announce(ready="api", url=f"http://{shown}:{listener.getsockname()[1]}")
-    await stop.wait()
-    draining.set()
-    await server.stop()
-    await core.close()
+    keeping: asyncio.Task[None] | None = None
+    context = None
+    try:
+        if mode != OFF:
+            certificate = Certificate(core, mode, names_of(config, host))
+            if not await _unless_stopped(certificate.open(asyncio.sleep), stop):
+                return
+            context = certificate.shown.context
+            keeping = asyncio.create_task(certificate.run(asyncio.sleep))
+        server = Server(Proxied(app, proxies) if proxies else app, listener, context)
+        await server.start()
+        _calm_collector()
+        shown = f"[{host}]" if ":" in host else host
+        announce(ready="api", url=f"{'https' if context else 'http'}://{shown}:{listener.getsockname()[1]}")
+        await stop.wait()
+        draining.set()
+        await server.stop()
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+        listener.close()
+        await core.close()
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do *work* and tell whether it ended before *stop*."""
+    task, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    return False
 
 
 def _calm_collector() -> None:

@@ -12,6 +12,19 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway")]
     core_secret_file: Annotated[str, Meta(description="file with the secret of the front, made by the core")]
     listen: Annotated[str, Meta(description="HOST:PORT to serve HTTP on; port 0 takes a free one")] = "127.0.0.1:9090"
+    tls: Annotated[
+        str,
+        Meta(
+            description="self-signed, off, or a PEM file with certificate and key "
+            "(default: self-signed, and off where only this machine can connect)"
+        ),
+    ] = ""
+    tls_name: Annotated[
+        list[str], Meta(description="a name or address that the self-signed certificate is for; repeat for more")
+    ] = msgspec.field(default_factory=list)
+    trusted_proxy: Annotated[
+        list[str], Meta(description="address or network of a proxy whose X-Forwarded-For counts; repeat for more")
+    ] = msgspec.field(default_factory=list)
     open_metrics: Annotated[bool, Meta(description="serve /metrics without an API key")] = True
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
 

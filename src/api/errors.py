@@ -29,6 +29,12 @@ class PathUnknown(CallerError):
     code = "path.unknown"
 
 
+class PathAbsent(CallerError):
+    """A part of the on-premises API that corefast does not have."""
+
+    code = "path.absent"
+
+
 class MethodNotAllowed(CallerError):
     code = "method.not_allowed"
 
@@ -97,6 +103,13 @@ TABLE = {
     "user.exists": Row(409, 1014, "a user with this name may exist already"),
     "user.unknown": Row(404, 1006, "there is no such user"),
     "user.builtin": Row(403, 1005, "the built-in administrator cannot be deleted"),
+    "provider.unknown": Row(404, 1006, "there is no media provider of that name"),
+    "photo.unknown": Row(404, 1006, "No picture set."),
+    "certificate.invalid": Row(400, 1009, "send certificates in PEM form"),
+    "certificate.unknown": Row(404, 1006, "no certificate was uploaded"),
+    "backup.invalid": Row(400, 1009, "this is no backup, or the password is another one"),
+    "account.registered": Row(403, 1005, "an account is registered here already"),
+    "path.absent": Row(501, 1026, "this part of the on-premises API is not served"),
     "scope.missing": Row(403, 1005, "this API key lacks the scope for that; make one with: corefast key new"),
     "parameter.missing": Row(400, 1008, "a required parameter is missing"),
     "parameter.invalid": Row(400, 1009, "a parameter has a value that is not allowed"),

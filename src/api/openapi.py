@@ -11,7 +11,7 @@ import msgspec
 from api import schema
 from api.errors import TABLE, V1_TITLES
 from api.operation import Operation
-from api.routes import chat, events, health, messages, metrics, templates, users
+from api.routes import certificates, chat, events, health, messages, metrics, settings, templates, users
 from api.webhooks.bodies import Body
 from corefast import __version__
 
@@ -21,6 +21,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *chat.OPERATIONS,
     *templates.OPERATIONS,
     *users.OPERATIONS,
+    *settings.OPERATIONS,
+    *certificates.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
 )
@@ -30,6 +32,7 @@ _TAGS = {
     "events": "Receive without a server of your own.",
     "templates": "Messages whose form is kept here and sent by name.",
     "users": "Who may call: people with passwords and tokens.",
+    "settings": "What can be set while it runs.",
     "operations": "For those who keep it running.",
 }
 

@@ -1,6 +1,6 @@
 """One operation of the API as openapi.json tells it; each routes module lists its own beside the code."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -68,7 +68,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def structs(self) -> list[type]:
         """The structs that the description refers to."""
-        return [each for each in (self.request, self.answer, *self.more.values()) if isinstance(each, type)]
+        shapes = (self.request, self.answer, *self.more.values(), *get_args(self.request))
+        return [each for each in shapes if isinstance(each, type) and not get_args(each)]
 
     def describe(self) -> dict[str, Any]:
         """Return the operation object of OpenAPI 3.1."""
@@ -107,5 +108,7 @@ def _content(shape: type | str, example: Any = None) -> dict[str, Any]:
     if isinstance(shape, str):
         kind = {"type": "string"} if shape.startswith("text/") else {}
         return {shape: {"schema": kind}}
-    told: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}
+    listed = get_args(shape)
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{(listed[0] if listed else shape).__name__}"}
+    told: dict[str, Any] = {"schema": {"type": "array", "items": schema} if listed else schema}
     return {JSON_TYPE: told if example is None else told | {"example": example}}

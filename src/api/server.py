@@ -6,6 +6,7 @@ It does not know the routes. uvicorn's signals are off: the program's stop event
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -30,6 +31,9 @@ DRAIN_S = 2
 """How long requests may run after the stop; the program has three seconds in all."""
 
 BACKLOG = 1_024
+
+TLS_CLOSE_S = 1.0
+"""How long a client may take to say goodbye."""
 
 
 class JoinedWrites:
@@ -146,9 +150,9 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Serves *app* on *listener* until its `stop`."""
+    """Serves *app* on *listener* until its `stop`; over TLS where *tls* is given."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -166,6 +170,7 @@ class Server(uvicorn.Server):
             )
         )
         self._listener = listener
+        self._tls = tls
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
@@ -189,6 +194,20 @@ class Server(uvicorn.Server):
             self._sweeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; the original knows no deadlines for TLS."""
+        deadlines: dict[str, Any] = {}
+        if self._tls is not None:
+            deadlines = {"ssl_handshake_timeout": HTTP_READ_TIMEOUT_MS / 1_000, "ssl_shutdown_timeout": TLS_CLOSE_S}
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(self._connection, sock=self._listener, ssl=self._tls, backlog=BACKLOG, **deadlines)
+        ]
+        self.started = True
+
+    def _connection(self) -> HttpProtocol:
+        return HttpProtocol(self.config, self.server_state, {})
 
     async def main_loop(self) -> None:
         """Keep the Date header right once a second; the original wakes ten times a second to look for the end."""

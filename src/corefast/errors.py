@@ -391,6 +391,36 @@ class UserUnknown(CallerError):
     code = "user.unknown"
 
 
+class ProviderUnknown(CallerError):
+    code = "provider.unknown"
+
+
+class PhotoUnknown(CallerError):
+    code = "photo.unknown"
+
+
+class CertificateInvalid(CallerError):
+    """What was uploaded is no certificate that can be used."""
+
+    code = "certificate.invalid"
+
+
+class CertificateUnknown(CallerError):
+    code = "certificate.unknown"
+
+
+class BackupInvalid(CallerError):
+    """No backup of ours, a damaged one, or another password."""
+
+    code = "backup.invalid"
+
+
+class AccountRegistered(CallerError):
+    """Only an account that is not registered can become another one."""
+
+    code = "account.registered"
+
+
 class UserBuiltin(CallerError):
     code = "user.builtin"
 

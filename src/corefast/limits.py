@@ -293,3 +293,18 @@ MAX_QUEUED_UNITS = 65_536
 
 MAX_STATEMENTS = 1_024
 """Prepared statements a connection keeps; SQL texts are constants, so more is a mistake."""
+
+# ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MAX_SETTINGS_BYTES = 65_536
+"""JSON of one account's settings: fields that nobody knows are kept, so their sum has to end somewhere."""
+
+MAX_PROVIDERS = 100
+MAX_PHOTO_BYTES = 5_242_880
+PHOTO_PART_BYTES = 524_288
+"""A photo crosses the gateway, and lies in the database, in pieces of this size."""
+
+MAX_CERTIFICATE_BYTES = 65_536
+MAX_BACKUP_BYTES = 131_072
+SETTINGS_POLL_S = 1.0
+"""How soon a core, a front or an emitter sees what was set through another one."""

@@ -23,8 +23,9 @@ PASSWORD = "Admin-Pass-1"
 class Business:
     """What a client of the API has: a URL, the administrator's password and an API key of every scope."""
 
-    def __init__(self, made: World, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, made: World, core: CoreLink, port: int, session: aiohttp.ClientSession) -> None:
         self.world = made
+        self.core = core
         self.port = port
         self._session = session
         self.key = ""
@@ -55,7 +56,7 @@ async def business(folder: Path, **settings: Any) -> AsyncIterator[Business]:
         await server.start()
         try:
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-                found = Business(made, listener.getsockname()[1], session)
+                found = Business(made, link, listener.getsockname()[1], session)
                 found.key = (await link.call(NewKey("test", tuple(Scope)), NewKeyMade)).key
                 yield found
         finally:

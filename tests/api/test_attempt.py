@@ -14,10 +14,12 @@ from api.webhooks.app import open_session
 from api.webhooks.attempt import Attempts
 from api.webhooks.bodies import encode_body
 from api.webhooks.guard import Guard, UrlRefused, may_call
+from api.webhooks.trust import Trust
 from corefast.limits import MAX_WEBHOOK_ANSWER_BYTES
 from corefast.wire.body import Text
 from corefast.wire.gateway import Delivery, Event, EventKind, Outcome, Webhook
 
+from ..support.fake_core import FakeCore
 from .receiver import Receiver, answer, receiver, tls_receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -32,7 +34,7 @@ async def attempt(
     guard = guard or Guard(allow_http=False)
     async with open_session(guard) as session:
         clock = {} if now_s is None else {"clock_s": lambda: now_s}
-        attempts = Attempts(session, guard, timeout_ms=timeout_ms, **clock)
+        attempts = Attempts(session, guard, Trust(FakeCore()), timeout_ms=timeout_ms, **clock)
         return await attempts.post(Webhook(url, SECRET, ()), Delivery(EVENT, 1))
 
 
@@ -254,8 +256,9 @@ def test_a_certificate_nobody_vouches_for_is_refused(tmp_path):
             assert (outcome.delivered, hook.requests) == (False, [])
             assert outcome.error in ("TLS failed", "the certificate is not valid for this name")
             guard = Guard(allow_http=False)
-            async with open_session(guard, str(tmp_path / "certificate.pem")) as session:
-                outcome = await Attempts(session, guard).post(Webhook(url, SECRET, ()), Delivery(EVENT, 1))
+            trust = Trust(FakeCore(), str(tmp_path / "certificate.pem"))
+            async with open_session(guard) as session:
+                outcome = await Attempts(session, guard, trust).post(Webhook(url, SECRET, ()), Delivery(EVENT, 1))
             assert outcome.delivered
 
     uvloop.run(main())

@@ -142,7 +142,7 @@ def test_the_front_waits_for_the_core_only_until_its_secrets_are_made(tmp_path: 
 def test_a_later_run_installs_the_key_only_where_the_front_refuses_it(tmp_path: Path, monkeypatch, is_known: bool):
     asked: list[str] = []
 
-    async def takes_key(port: int, key: str) -> bool:
+    async def takes_key(port: int, key: str, *, is_tls: bool) -> bool:
         asked.append(key)
         return is_known
 

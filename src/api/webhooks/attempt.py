@@ -10,6 +10,8 @@ import aiohttp
 from api.webhooks.bodies import encode_body
 from api.webhooks.guard import Guard, UrlRefused
 from api.webhooks.signature import headers_of
+from api.webhooks.trust import Trust
+from corefast.errors import CorefastError
 from corefast.limits import MAX_WEBHOOK_ANSWER_BYTES, WEBHOOK_TIMEOUT_MS
 from corefast.wire.gateway import Delivery, Outcome, Webhook
 
@@ -29,11 +31,13 @@ class Attempts:
         self,
         session: aiohttp.ClientSession,
         guard: Guard,
+        trust: Trust,
         clock_s: Callable[[], float] = time.time,
         timeout_ms: int = WEBHOOK_TIMEOUT_MS,
     ) -> None:
         self._session = session
         self._guard = guard
+        self._trust = trust
         self._clock_s = clock_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_ms / 1_000)
 
@@ -44,13 +48,16 @@ class Attempts:
             self._guard.check(webhook.url)
             body = encode_body(delivery.event)
             headers = headers_of(webhook.secret, event_id, body, int(self._clock_s()))
+            tls = await self._trust.context(webhook.authorities)
             async with self._session.post(
-                webhook.url, data=body, headers=headers, allow_redirects=False, timeout=self._timeout
+                webhook.url, data=body, headers=headers, allow_redirects=False, timeout=self._timeout, ssl=tls
             ) as response:
                 outcome = self._judge(event_id, response)
                 await _read_answer(response)
         except UrlRefused as error:
             return Outcome(event_id, False, error=str(error))
+        except CorefastError as error:
+            return Outcome(event_id, False, error=f"the webhook's authorities are not known ({error.code})")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(event_id, False, error=describe(error))
         return outcome

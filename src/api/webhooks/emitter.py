@@ -54,7 +54,7 @@ class Emitter:
     async def _claim_forever(self) -> None:
         while True:
             free = self._concurrency - len(self._running)
-            if free == 0:
+            if free <= 0:
                 self._has_room.clear()
                 await self._has_room.wait()
                 continue
@@ -66,6 +66,7 @@ class Emitter:
                 log.info("no deliveries could be claimed", code=error.code)
                 await asyncio.sleep(PAUSE_S)
                 continue
+            self._concurrency = claimed.webhook.concurrency or self._concurrency
             for delivery in claimed.deliveries:
                 self._start(claimed.webhook, delivery)
 

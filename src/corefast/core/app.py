@@ -34,8 +34,11 @@ from corefast.core.send.resender import Resender
 from corefast.core.send.results import Results
 from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
+from corefast.core.settings.certificates import Certificates
+from corefast.core.settings.service import Settings
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow
+from corefast.core.store.settings import SettingStore
 from corefast.core.store.templates import TemplateStore
 from corefast.core.store.users import UserStore
 from corefast.core.template.templates import Templates
@@ -53,7 +56,6 @@ from corefast.process import announce, lock_directory
 from corefast.store.database import Unit
 from corefast.store.opening import Location, open_database
 from corefast.wire.codec import gateway_codec, relay_codec
-from corefast.wire.gateway import SetWebhook
 
 log = get_logger()
 
@@ -88,11 +90,12 @@ class Core:
         self.keys = ApiKeys(context, ApiKeyStore(context.database, vault))
         self.users = Users(context, UserStore(context.database, vault))
         self.templates = Templates(context, TemplateStore(context.database, vault))
+        self._setting_store = SettingStore(context.database, vault, context.random)
         self._relay_url = parse_relay_url(config.relay)
         self._server: Server | None = None
         self.on_stopped: Callable[[str], None] = lambda refusal: None
         """Called with the reason when the account takes no more messages and only the operator can help."""
-        self._duty: asyncio.Task[None] | None = None
+        self._duties: list[asyncio.Task[None]] = []
         self._make_parts()
         self._connect_parts()
 
@@ -133,6 +136,8 @@ class Core:
         claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
         self.place = Place(context, self._account, claim, self.stock)
         retention = Retention(context, given.keep_messages_days)
+        self.settings = Settings(context, self._setting_store, self.schedule, given.webhook)
+        self.certificates = Certificates(context, self._setting_store, self.schedule)
         self.duties = Duties(context, self.feed, self.schedule, self.stock, self.users, self.resender, retention)
 
     def _connect_parts(self) -> None:
@@ -165,16 +170,18 @@ class Core:
             self.lanes.count(lane, 1)
             if row.is_bare:
                 lane.waiting.append(row.message)
+        self.settings.on_changed.append(self.certificates.load)
         services: list[Service] = [
             self.keys,
             self.peers,
             self.users,
             Reading(self.context, self.sender),
             self.templates,
+            self.settings,
+            self.certificates,
         ]
         self.gateway = Gateway(self.context, self.sender, self.feed, self.schedule, services)
-        if self._config.webhook and self._config.webhook != self.schedule.webhook.url:
-            await self.gateway.set_webhook(None, SetWebhook(self._config.webhook))
+        await self.settings.load()
 
     async def listen(self, host: str, port: int) -> int:
         """Serve the gateway, start the link to the relay, and return the port."""
@@ -194,7 +201,7 @@ class Core:
             self._superseded()
         else:
             self.relay.start()
-        self._duty = asyncio.create_task(self.duties.run(asyncio.sleep))
+        self._duties = [asyncio.create_task(each.run(asyncio.sleep)) for each in (self.duties, self.settings)]
         return self._server.port
 
     async def close(self) -> None:
@@ -204,10 +211,10 @@ class Core:
             self.operations.is_draining = True
             await self._drain()
             await self._server.close(Overloaded("the core is shutting down"))
-        if self._duty is not None:
-            self._duty.cancel()
+        for duty in self._duties:
+            duty.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._duty
+                await duty
         await self.relay.close()
         self.lanes.close()
         await self.context.database.close()

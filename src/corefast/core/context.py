@@ -60,6 +60,10 @@ class Context(msgspec.Struct, kw_only=True):
     bell: Bell
     identity_policy: Policy = Policy.FLAG
     """What happens when a peer's identity key changes."""
+    pass_through: bool = False
+    """Bodies are forgotten once they have arrived."""
+    auto_download: frozenset[str] = frozenset()
+    """Kinds of inbound media that are fetched before their message is told."""
 
     database: Database
     lease: Lease

@@ -1,9 +1,8 @@
 """What fronts and webhook emitters may ask: one function for each message, by role."""
 
 import socket
-from base64 import b64encode
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from corefast import __version__, metrics
 from corefast.core.account.place import Place
@@ -18,7 +17,6 @@ from corefast.errors import (
     CorefastError,
     MessageDamaged,
     MessageUnknown,
-    ParameterInvalid,
     ScopeMissing,
     SealBroken,
     TokenInvalid,
@@ -53,14 +51,18 @@ log = get_logger()
 
 FRONT, EMITTER = "front", "webhooks"
 
-_MAX_URL_CHARACTERS = 2_048
-_SECRET_BYTES = 32
-
 
 class Service(Protocol):
     """A family of messages that fronts may send, each with the function that answers it."""
 
     def functions(self) -> dict[type, Callable[[Any], Any]]: ...
+
+
+@runtime_checkable
+class EmitterService(Protocol):
+    """A family of which emitters may send some messages as well."""
+
+    def emitter_functions(self) -> dict[type, Callable[[Any], Any]]: ...
 
 
 class Gateway:
@@ -101,7 +103,15 @@ class Gateway:
         return table
 
     def _emitter_functions(self) -> dict[type, Function]:
-        return {ClaimDeliveries: self.claim, ReportDeliveries: self.report, GetWebhook: self.get_webhook}
+        table: dict[type, Function] = {
+            ClaimDeliveries: self.claim,
+            ReportDeliveries: self.report,
+            GetWebhook: self.get_webhook,
+        }
+        for service in self._services:
+            if isinstance(service, EmitterService):
+                table |= {each: _without_peer(function) for each, function in service.emitter_functions().items()}
+        return table
 
     def _dispatcher(self, table: dict[type, Function]) -> Dispatcher:
         return Dispatcher(table, on_lost=lambda peer, error: self._schedule.release(peer))
@@ -127,17 +137,8 @@ class Gateway:
 
     # ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def set_webhook(self, peer: Peer | None, request: SetWebhook) -> Webhook:
-        if request.url and not request.url.startswith(("http://", "https://")):
-            raise ParameterInvalid("a webhook's URL begins with https:// or http://")
-        if len(request.url) > _MAX_URL_CHARACTERS:
-            raise ParameterInvalid(f"a webhook's URL has at most {_MAX_URL_CHARACTERS} characters")
-        secret = self._schedule.webhook.secret or self._make_secret()
-        await self._schedule.set_webhook(Webhook(request.url, secret, tuple(dict.fromkeys(request.statuses))))
-        return self._schedule.webhook
-
-    def _make_secret(self) -> str:
-        return "whsec_" + b64encode(self._context.random(_SECRET_BYTES)).decode()
+    async def set_webhook(self, peer: Peer, request: SetWebhook) -> Webhook:
+        return await self._schedule.set(request)
 
     def get_webhook(self, peer: Peer, request: GetWebhook) -> Webhook:
         return self._schedule.webhook

@@ -33,6 +33,13 @@ class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[
         str, Meta(description="address to serve the API and phones on; beyond loopback, phones register by code")
     ] = HOST
+    tls: Annotated[
+        str,
+        Meta(
+            description="of the API: self-signed, off, or a PEM file with certificate and key "
+            "(default: self-signed beyond loopback)"
+        ),
+    ] = ""
     relay_public: Annotated[str, Meta(description="HOST:PORT that phones reach the relay by, where it is another")] = ""
     number: Annotated[str, Meta(description="the business's number; kept from the first run on")] = ""
     webhook: Annotated[str, Meta(description="URL that gets messages and statuses")] = ""
@@ -118,10 +125,10 @@ class Up:
             await self._install_key(core)
         for child in front + demo:
             await child.ready()
-        if not is_first and not await takes_key(config.port, key):
+        if not is_first and not await takes_key(config.port, key, is_tls=self._speaks_tls):
             await self._install_key(core)
 
-        api = f"http://{HOST}:{config.port}"
+        api = f"{'https' if self._speaks_tls else 'http'}://{HOST}:{config.port}"
         folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
         self._show_banner(api, key, relay)
         self._is_started = True
@@ -160,8 +167,10 @@ class Up:
     def _front_commands(self, core: str) -> list[tuple[str, list[str]]]:
         listen = f"{self._config.host}:{self._config.port}"
         secrets = self._folder / "core"
+        front = str(secrets / "front.secret")
+        tls = ["--tls", self._config.tls or ("self-signed" if self._is_shared else "off")]
         return [
-            ("api", ["api", "--listen", listen, "--core", core, "--core-secret-file", str(secrets / "front.secret")]),
+            ("api", ["api", "--listen", listen, *tls, "--core", core, "--core-secret-file", front]),
             ("webhooks", ["api.webhooks", "--core", core, "--core-secret-file", str(secrets / "webhooks.secret")]),
         ]
 
@@ -203,6 +212,11 @@ class Up:
         """True where others than this machine reach us: there nobody registers without a code."""
         return self._config.host != HOST
 
+    @property
+    def _speaks_tls(self) -> bool:
+        """Whether the API does; by the rule of the front itself."""
+        return self._config.tls != "off" if self._config.tls else self._is_shared
+
     def _own_url(self, memory: Memory, relay: str) -> str:
         """Return the relay's URL for programs of this machine."""
         return f"corefast://{HOST}:{memory.relay_port}/#{relay.partition('#')[2]}"
@@ -241,7 +255,8 @@ class Up:
         self._screen.show(f"API      {api}   (docs at /docs)")
         self._screen.show(f"key      {shown}")
         self._screen.show(f"data     {self._config.data}{hint}")
-        self._screen.show(f"try      curl -H {header} -d '{body}' {api}/api/v7/chat")
+        curl = "curl -k" if self._speaks_tls else "curl"  # the certificate is our own, or not for this address
+        self._screen.show(f"try      {curl} -H {header} -d '{body}' {api}/api/v7/chat")
 
     def _show_first_password(self) -> None:
         """Tell it on the first start and never again; where our words are kept as a log, put it into a file."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access, template
+from corefast.wire import access, certificates, settings, template
 from corefast.wire.body import Saying, Text
 from corefast.wire.template import TemplateCall
 
@@ -240,11 +240,17 @@ class GetWebhook(msgspec.Struct, frozen=True, array_like=True, tag=21):
 
 
 class Webhook(msgspec.Struct, frozen=True, array_like=True, tag=22):
-    """*secret* is `whsec_…` (Standard Webhooks)."""
+    """*secret* is `whsec_…` (Standard Webhooks).
+
+    With deliveries come how many may be posted at a time (*concurrency*; 0: as the emitter likes), and a name for the
+    certificates to trust besides the system's (*authorities*, of `GetAuthorities`; empty: none).
+    """
 
     url: str
     secret: str
     statuses: tuple[State, ...]
+    concurrency: int = 0
+    authorities: str = ""
 
 
 class ClaimDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=23):
@@ -447,4 +453,6 @@ Message = (
     | Metrics
     | access.Message
     | template.Message
+    | settings.Message
+    | certificates.Message
 )

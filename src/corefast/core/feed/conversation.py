@@ -6,6 +6,7 @@ Pure: the clock is an argument and nothing is stored here.
 from collections import deque
 from heapq import heappop, heappush
 
+from corefast.core.settings.application import Backoff
 from corefast.core.store.deliveries import DeliveryPhase, DeliveryRow
 from corefast.limits import WEBHOOK_HOLD_MS, WEBHOOK_SCHEDULE_MS
 from corefast.wire.gateway import Event, Outcome
@@ -91,8 +92,12 @@ class Conversation:
         heappush(self.parked, (pending.row.next_ms, pending.row.id, pending))
 
 
-def fail(pending: Pending, outcome: Outcome, now_ms: int) -> DeliveryRow:
-    """Return the row of *pending* after a failed attempt: held, parked or dead."""
+PATIENCE_MS = sum(WEBHOOK_SCHEDULE_MS)
+"""How long a delivery is tried with a back-off that the operator set: as long as by the schedule."""
+
+
+def fail(pending: Pending, outcome: Outcome, now_ms: int, backoff: Backoff | None = None) -> DeliveryRow:
+    """Return the row of *pending* after a failed attempt: held, parked or dead; *backoff* replaces the schedule."""
     old = pending.row or DeliveryRow(pending.event.position, pending.peer, first_ms=now_ms)
     row = DeliveryRow(
         old.id,
@@ -107,14 +112,21 @@ def fail(pending: Pending, outcome: Outcome, now_ms: int) -> DeliveryRow:
     )
     retry_after_ms = min(max(outcome.retry_after_ms, 0), MAX_RETRY_AFTER_MS)
     if row.phase is DeliveryPhase.HELD:
-        delay_ms = max(FIRST_HELD_DELAY_MS << min(row.attempts - 1, 6), retry_after_ms)
+        delay_ms = max(_linear_ms(row, backoff) or FIRST_HELD_DELAY_MS << min(row.attempts - 1, 6), retry_after_ms)
         if now_ms + delay_ms <= row.first_ms + WEBHOOK_HOLD_MS:
             row.next_ms = now_ms + delay_ms
             return row
         row.phase, row.parked = DeliveryPhase.PARKED, FIRST_PARKED - 1
     row.parked += 1
-    if row.parked < len(WEBHOOK_SCHEDULE_MS):
+    if backoff is not None:
+        row.next_ms = now_ms + max(_linear_ms(row, backoff), retry_after_ms)
+        row.phase = DeliveryPhase.PARKED if now_ms < row.first_ms + PATIENCE_MS else DeliveryPhase.DEAD
+    elif row.parked < len(WEBHOOK_SCHEDULE_MS):
         row.next_ms = now_ms + max(WEBHOOK_SCHEDULE_MS[row.parked], retry_after_ms)
     else:
         row.phase = DeliveryPhase.DEAD
     return row
+
+
+def _linear_ms(row: DeliveryRow, backoff: Backoff | None) -> int:
+    return 0 if backoff is None else min(backoff.step_ms * row.attempts, backoff.ceiling_ms)

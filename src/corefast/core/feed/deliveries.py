@@ -6,18 +6,22 @@ way. In memory there is a window of events behind the cursor, in conversations (
 
 import asyncio
 import contextlib
+from base64 import b64encode
+
+from msgspec import structs
 
 from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.feed.conversation import Conversation, Pending, fail
 from corefast.core.feed.events import Feed
+from corefast.core.settings.application import effect_of
 from corefast.core.store.deliveries import DeliveryPhase, DeliveryRow
 from corefast.core.store.events import Fact
-from corefast.errors import CorefastError
+from corefast.errors import CorefastError, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.logs import get_logger
 from corefast.store.database import Unit
-from corefast.wire.gateway import Deliveries, Delivery, Outcome, SetWebhook, State, Webhook
+from corefast.wire.gateway import Deliveries, Delivery, EventKind, Outcome, SetWebhook, State, Webhook
 
 log = get_logger()
 
@@ -30,6 +34,8 @@ MAX_FAILED = 10_000
 FIRST_PAUSE_MS, MAX_PAUSE_MS = 1_000, 32_000
 """How long nothing is claimed after outcomes that could not be stored: what they told of will be posted once more."""
 
+_MAX_URL_CHARACTERS = 2_048
+_SECRET_BYTES = 32
 _PAGE = 500
 _NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
 _STATES = {
@@ -48,6 +54,9 @@ class Schedule:
         self._context = context
         self._feed = feed
         self.webhook = _NO_WEBHOOK
+        self.effect = effect_of({})
+        self.authorities = ""
+        """Names the certificates that emitters trust besides the system's; empty: none."""
         self._cursor = 0
         self._loaded = 0
         """The window holds every undelivered event up to here."""
@@ -81,6 +90,16 @@ class Schedule:
             return len(self._open)
         return len(self._open) + await self._context.events.count(self._loaded)
 
+    async def set(self, request: SetWebhook) -> Webhook:
+        """Set the webhook that an operator asks for; raise `ParameterInvalid`."""
+        if request.url and not request.url.startswith(("http://", "https://")):
+            raise ParameterInvalid("a webhook's URL begins with https:// or http://")
+        if len(request.url) > _MAX_URL_CHARACTERS:
+            raise ParameterInvalid(f"a webhook's URL has at most {_MAX_URL_CHARACTERS} characters")
+        secret = self.webhook.secret or "whsec_" + b64encode(self._context.random(_SECRET_BYTES)).decode()
+        await self.set_webhook(Webhook(request.url, secret, tuple(dict.fromkeys(request.statuses))))
+        return self.webhook
+
     async def set_webhook(self, webhook: Webhook) -> None:
         """Store the webhook; one that was off begins with the events of this moment."""
         unit = Unit()
@@ -97,6 +116,12 @@ class Schedule:
                 self._drop_window()
             self.webhook = webhook
         self._changed.set()
+
+    async def reload_webhook(self) -> None:
+        """Take over a webhook that was set through another core."""
+        stored = await self._context.deliveries.load_webhook()
+        if stored is not None and stored != self.webhook:
+            await self.set_webhook(stored)
 
     def _drop_window(self) -> None:
         """Forget what has no row of its own and is not in flight."""
@@ -118,10 +143,13 @@ class Schedule:
                 claimed = self._take_due(owner, min(max(limit, 1), MAX_PAGE))
             left = deadline - loop.time()
             if claimed or left <= 0:
-                return Deliveries(self.webhook, claimed)
+                return Deliveries(self._offer(), claimed)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left, self._seconds_to_due())):
                     await self._changed.wait()
+
+    def _offer(self) -> Webhook:
+        return structs.replace(self.webhook, concurrency=self.effect.concurrency, authorities=self.authorities)
 
     def _take_due(self, owner: object, limit: int) -> list[Delivery]:
         now_ms = self._context.clock()
@@ -199,7 +227,7 @@ class Schedule:
             if pending is None or pending.owner is not owner:
                 continue
             pending.owner = self  # until it is stored nobody gives it back, and nobody drops it
-            row = None if outcome.delivered else fail(pending, outcome, self._context.clock())
+            row = None if outcome.delivered else fail(pending, outcome, self._context.clock(), self.effect.backoff)
             if row is not None and len(self._open) - len(self._window) >= MAX_FAILED and pending.row is None:
                 row.phase = DeliveryPhase.DEAD
             self._store(unit, pending, row)
@@ -207,6 +235,8 @@ class Schedule:
         return ended
 
     def _store(self, unit: Unit, pending: Pending, row: DeliveryRow | None) -> None:
+        if row is None and self._context.pass_through and pending.event.kind is EventKind.MESSAGE:
+            self._context.inbound.forget(unit, pending.event.position)
         if row is not None:
             self._context.deliveries.put(unit, row)
         elif pending.row is not None:
@@ -244,6 +274,8 @@ class Schedule:
                     return
 
     def _is_wanted(self, fact: Fact) -> bool:
+        if fact is Fact.IDENTITY_CHANGED and not self.effect.tells_identity_changes:
+            return False
         states = _STATES.get(fact)
         return states is None or any(state in self.webhook.statuses for state in states)
 

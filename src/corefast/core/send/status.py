@@ -65,6 +65,7 @@ class Statuses:
         events.put_state(unit, Fact.SENT, at_ms, peer, row)
         events.put_state(unit, Fact.DELIVERED, at_ms, peer, row)
         self._context.messages.advance(unit, row, peer, (at_ms, at_ms, None))
+        self._arrived(unit, row, peer)
         _COUNTED[State.DELIVERED].inc()
 
     def read(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
@@ -73,7 +74,12 @@ class Statuses:
         for fact in (Fact.SENT, Fact.DELIVERED, Fact.READ):
             events.put_state(unit, fact, at_ms, peer, row)
         self._context.messages.advance(unit, row, peer, (at_ms, at_ms, at_ms))
+        self._arrived(unit, row, peer)
         _COUNTED[State.READ].inc()
+
+    def _arrived(self, unit: Unit, row: int, peer: int) -> None:
+        if self._context.pass_through:
+            self._context.messages.forget(unit, row, peer)
 
     def ended(self, unit: Unit, row: int, peer: int, at_ms: int, code: int) -> None:
         """Store that the message will not be delivered, and why; nothing where it was."""

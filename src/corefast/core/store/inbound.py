@@ -79,6 +79,12 @@ class InboundStore:
         sealed = None if plaintext is None else self.seal(row, plaintext)
         unit.add(self._REPLACE, int(kind), sealed, *(flag or (None, None)), row)
 
+    _FORGET = Statement("UPDATE inbound SET sealed = NULL WHERE id = (SELECT ref FROM event WHERE id = ?)")
+
+    def forget(self, unit: Unit, position: int) -> None:
+        """Drop the body of the message that the event at *position* told of."""
+        unit.add(self._FORGET, position)
+
     _KNOWN = Statement(
         "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer WHERE i.remote_id IN (?"
         + ", ?" * (_ASKED - 1)

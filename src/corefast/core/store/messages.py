@@ -144,6 +144,12 @@ class MessageStore:
         """Store the *times* of sent, delivered and read that are not stored yet, unless the message has failed."""
         unit.add(self._ADVANCE, *times, message, peer)
 
+    _FORGET = Statement("UPDATE message SET sealed = ? WHERE id = ? AND peer = ? AND delivered_ms IS NOT NULL")
+
+    def forget(self, unit: Unit, message: int, peer: int) -> None:
+        """Drop the body of a message that has arrived."""
+        unit.add(self._FORGET, b"", message, peer)
+
     _END = Statement(
         "UPDATE message SET ended_ms = ?, failure = ?"
         " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND delivered_ms IS NULL"
@@ -169,13 +175,13 @@ class MessageStore:
     )
 
     async def load_bodies(self, messages: list[int]) -> list[WaitingBody]:
-        """Return the plaintexts of these messages, in order."""
+        """Return the plaintexts of these messages, in order; None for one that was damaged or forgotten."""
         rows = await self._database.fetch(self._BODIES, msgspec.json.encode(messages).decode())
         return [WaitingBody(message, self._try_open(message, sealed), expires) for message, sealed, expires in rows]
 
     def _try_open(self, message: int, sealed: bytes) -> bytes | None:
         try:
-            return self._open(message, sealed)
+            return self._open(message, sealed) or None
         except SealBroken as error:
             log.error("a stored message is damaged", code=error.code)
             return None
@@ -231,7 +237,7 @@ class MessageStore:
         return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
 
     def _open(self, message: int, sealed: bytes) -> bytes:
-        return self._vault.open("message", message.to_bytes(8, "big"), sealed)
+        return self._vault.open("message", message.to_bytes(8, "big"), sealed) if sealed else b""
 
 
 def _message(row: tuple[Any, ...], plaintext: bytes) -> MessageRow:
