@@ -23,16 +23,40 @@ from corefast.device.event import (
     Stopped,
     Unreadable,
 )
+from corefast.device.memory import MAX_REMEMBERED, Memory
 from corefast.device.name import decode_id, encode_id
 from corefast.device.profile import unix_ms
 from corefast.device.terminal import Terminal
 from corefast.device.view import printable
 from corefast.errors import ParameterInvalid
-from corefast.wire.body import Text
+from corefast.wire.body import (
+    ButtonKind,
+    ButtonReply,
+    ContactCard,
+    ContactCards,
+    ListReply,
+    Location,
+    Option,
+    OptionList,
+    PersonName,
+    Phone,
+    QuickReply,
+    Reaction,
+    ReplyButtons,
+    Section,
+    Template,
+    TemplateButton,
+    Text,
+)
+from corefast.wire.content import Unsupported
 from corefast.wire.messages import ListedDevice
+from tests.device.kinds import ANSWERS, BUTTONS, FROM_A_BUSINESS, FROM_ANYBODY, LIST
 
 CODE = "corefast-link://127.0.0.1:4460/#" + "A" * 43 + "." + "B" * 22 + "." + "C" * 43
 ALICE, BOB = "99910000001", "493023125000"
+
+
+YESTERDAY = b"y" * 16
 
 
 class Sent:
@@ -50,7 +74,10 @@ class Sent:
 
     async def send(self, to, body, *, reply_to=None):
         self.sent.append((to, body, reply_to))
-        return bytes(16)
+        return bytes([len(self.sent)]) * 16
+
+    async def message(self, peer, message_id):
+        return MessageReceived(0, peer, message_id, Text("said yesterday"), 0) if message_id == YESTERDAY else None
 
     async def safety(self, number):
         return Safety(BOB, " ".join(f"{group:05}" for group in range(12)), "h4sh", bool(self.accepted))
@@ -78,6 +105,170 @@ def terminal():
 
 def shown(face):
     return face._console.file.getvalue()
+
+
+def received(body, number=1, sender=BOB, **facts):
+    return MessageReceived(number, sender, bytes([number]) * 16, body, 0, "Shop", **facts)
+
+
+def test_each_kind_of_message_is_drawn_with_what_it_offers():
+    face, _ = terminal()
+    for at, (body, _) in enumerate(FROM_A_BUSINESS + FROM_ANYBODY + ANSWERS, 1):
+        face._show(received(body, at))
+    face._show(received(Unsupported(99)))
+    lines = shown(face)
+    for words in (
+        "#1 Shop (+49 30 23125000)  Dinner\n      Shall we?\n      at eight\n       1  Yes\n       2  No",
+        "Choose\n      Top\n       1  First — the best\n      Rest\n       2  Second",
+        "Hello\n      Your order is here\n      📍 Shop\n",
+        "The shop\n      Track: https://shop.example/1\n       1  Stop",
+        "📍 Berlin, Mitte\n      https://www.openstreetmap.org/?mlat=52.520000&mlon=13.405000#map=16/52.520000/13.405000",
+        "👤 Ada Lovelace\n      Countess, Analysis, Engines\n      cell +49 30 23125000\n      work ada@example.org",
+        "Main St 1, W1 London, UK\n      born 1815-12-10",
+        "▸ Yes",
+        "▸ First",
+        "▸ Stop",
+        "does not know",
+    ):
+        assert words in lines
+    assert lines.count("type a number to answer") == 3
+
+
+def test_a_number_answers_what_was_offered_last_and_is_words_after_that():
+    face, device = terminal()
+    face._show(received(BUTTONS, 1))
+    face._show(received(LIST, 2))
+    face._show(received(BUTTONS, 3, "491713920009"))
+    for line in (
+        "/to +49 30 23125000",
+        "2",
+        "/choose 1 2",
+        "/choose #2 1",
+        "/to +491713920009",
+        "3",
+        "1",
+        "1",
+        "/choose 9",
+    ):
+        asyncio.run(face._try(line))
+    quoted = [bytes([number]) * 16 for number in (1, 2, 3)]
+    assert device.sent == [
+        (BOB, Text("2"), None),
+        (BOB, ButtonReply("no", "No"), quoted[0]),
+        (BOB, ListReply("r1", "First", "the best"), quoted[1]),
+        ("491713920009", ButtonReply("yes", "Yes"), quoted[2]),
+        ("491713920009", Text("1"), None),
+    ]
+    assert "from 1 to 2" in shown(face) and "nothing to choose from" in shown(face)
+
+
+def test_replies_reactions_places_and_cards_are_sent_by_words():
+    face, device = terminal()
+    face._show(received(Text("hello")))
+    for line in (
+        "/reply 1 hello back",
+        "/react 1 👍",
+        "/react #1",
+        "/location 52.52, 13.405 Berlin Mitte",
+        "/contact Ada Lovelace +49 30 23125000",
+    ):
+        asyncio.run(face._try(line))
+    card = ContactCard(PersonName("Ada Lovelace", "Ada", "Lovelace"), phones=[Phone("+49 30 23125000", "CELL", BOB)])
+    assert device.sent == [
+        (BOB, Text("hello back"), b"\x01" * 16),
+        (BOB, Reaction("👍"), b"\x01" * 16),
+        (BOB, Reaction(""), b"\x01" * 16),
+        (BOB, Location(52.52, 13.405, "Berlin Mitte"), None),
+        (BOB, ContactCards([card]), None),
+    ]
+    sent = len(device.sent)
+    bad = (
+        "/reply 7 x",
+        "/reply",
+        "/react x 👍",
+        "/location",
+        "/location here",
+        "/contact Ada",
+        "/contact Ada 12",
+        "/re 1 x",
+    )
+    for line in bad:
+        asyncio.run(face._try(line))
+    assert len(device.sent) == sent
+    for words in (
+        "number behind the #",
+        "/location 52.52",
+        "/contact Ada Lovelace",
+        "international form",
+        "unknown command",
+    ):
+        assert words in shown(face)
+
+
+def test_reactions_and_replies_stand_beside_what_they_are_about():
+    face, device = terminal()
+    face._partner = BOB
+    asyncio.run(face._try("shall we meet at the bridge at noon?"))
+
+    async def tell(*events):
+        for event in events:
+            await face._recall(event)
+            face._show(event)
+
+    ours, nobody = b"\x01" * 16, b"n" * 16
+    # A message with the id of ours does not take its place.
+    asyncio.run(tell(received(Text("a forged one"), 1)))
+    for reply_to, words in (
+        (ours, "👍 to “shall we meet at the br…”"),
+        (YESTERDAY, "👍 to “said yesterday”"),
+        (nobody, "👍 to “an earlier message”"),
+    ):
+        asyncio.run(tell(received(Reaction("👍"), 2, reply_to=reply_to)))
+        assert words in shown(face)
+    asyncio.run(tell(received(Reaction(""), 3, reply_to=ours), received(Text("yes"), 4, reply_to=ours)))
+    assert "takes the reaction back to “shall we" in shown(face) and "↪ “shall we meet at the br…” yes" in shown(face)
+    face._show(StatusChanged(ours, BOB, "read", 0))
+    assert "✓✓ read shall we meet at the br…" in shown(face)
+
+
+NASTY = "\n12:00 #9 Bank\x1b[2J\u202e"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        Text(NASTY),
+        Location(1, 2, NASTY, NASTY, NASTY),
+        ContactCards([ContactCard(PersonName(NASTY), phones=[Phone(NASTY, NASTY)], birthday=NASTY)] * 100),
+        ReplyButtons(NASTY, [Option(NASTY, NASTY)] * 3, NASTY, NASTY),
+        OptionList(NASTY, NASTY, [Section([Option(NASTY, NASTY, NASTY)], NASTY)], NASTY, NASTY),
+        Template(NASTY, NASTY, NASTY, NASTY, NASTY, [TemplateButton(ButtonKind.URL, NASTY, NASTY)]),
+        ButtonReply(NASTY, NASTY),
+        QuickReply(NASTY, NASTY),
+        Reaction(NASTY),
+    ],
+)
+def test_no_kind_of_message_steers_the_terminal_or_looks_like_another_message(body):
+    face, _ = terminal()
+    face._show(received(Text(NASTY)))
+    face._show(MessageReceived(2, BOB, b"2" * 16, body, 0, NASTY, b"\x01" * 16))
+    face._show(StatusChanged(b"2" * 16, BOB, "read", 0))
+    lines = shown(face)
+    assert not set(lines) & set("\x1b\u202e")
+    starts = [line for line in lines.splitlines() if not line.startswith("      ")]
+    assert len(starts) == 2 and len(lines.splitlines()) < 80
+
+
+def test_old_messages_are_forgotten_in_time():
+    memory = Memory()
+    for number in range(MAX_REMEMBERED + 1):
+        memory.add(MessageReceived(1, BOB, number.to_bytes(16), Text(str(number)), 0))
+        memory.note_sent(BOB, number.to_bytes(16), "x")
+    assert memory.get("2").text == "1" and memory.get(f"{MAX_REMEMBERED + 1}").text == str(MAX_REMEMBERED)
+    for unknown in ("1", "0", "-1", "9" * 20, "٣", ""):
+        with pytest.raises(ParameterInvalid):
+            memory.get(unknown)
+    assert memory.sent(BOB, bytes(16)) == "" and memory.sent(BOB, (1).to_bytes(16)) == "x"
 
 
 def test_devices_are_linked_listed_and_unlinked_by_words(tmp_path):

@@ -54,6 +54,70 @@ def test_both_calls_reach_the_phone_and_its_answer_the_webhook(tell: Tell, busin
     tell(story())
 
 
+FOR_A_CUSTOMER = (
+    {"type": "location", "location": {"latitude": 52.5, "longitude": 13.4, "name": "Shop"}},
+    {"type": "contacts", "contacts": [{"name": {"formatted_name": "Ada L", "first_name": "Ada"}}]},
+    {
+        "type": "interactive",
+        "interactive": {
+            "type": "button",
+            "body": {"text": "Shall we?"},
+            "action": {"buttons": [{"type": "reply", "reply": {"id": "yes", "title": "Yes"}}]},
+        },
+    },
+    {
+        "type": "interactive",
+        "interactive": {
+            "type": "list",
+            "body": {"text": "Which?"},
+            "action": {"button": "Choose", "sections": [{"rows": [{"id": "r1", "title": "First"}]}]},
+        },
+    },
+)
+
+
+def test_each_kind_reaches_the_phone_and_what_the_customer_answers_the_webhook(tell: Tell, business: Business):
+    async def story() -> None:
+        phone = await business.phone("491713920004")
+        assert phone.program is not None
+        for message in FOR_A_CUSTOMER:
+            status, answer = await business.request("POST", "/v1/messages", json={"to": phone.number} | message)
+            assert status == 201, answer
+        await soon(lambda: len(phone.messages) == len(FOR_A_CUSTOMER))
+        for told, message in zip(phone.messages, FOR_A_CUSTOMER, strict=True):
+            assert message.items() <= told.items()
+        sent = [told["id"] for told in phone.messages]
+        reaction = {"type": "reaction", "reaction": {"message_id": f"gBGG{sent[0]}", "emoji": "👍"}}
+        before, shop = len(business.receiver.messages), business.facts["number"]
+        phone.program.say(to=shop, choose={"message": sent[2], "option": "yes"})
+        phone.program.say(to=shop, choose={"message": sent[3], "option": "First"})
+        phone.program.say(to=shop, reaction={"message_id": sent[0], "emoji": "👍"})
+        for message in FOR_A_CUSTOMER[:2]:
+            phone.program.say(to=shop, context={"message_id": sent[1]}, **message)
+        await soon(lambda: len(business.receiver.messages) == before + 5)
+        told = business.receiver.messages[before:]
+        yes = {"type": "button_reply", "button_reply": {"id": "yes", "title": "Yes"}}
+        first = {"type": "list_reply", "list_reply": {"id": "r1", "title": "First"}}
+        wanted = [
+            {"type": "contacts", "contacts": FOR_A_CUSTOMER[1]["contacts"], "context": {"id": f"gBGG{sent[1]}"}},
+            {"type": "location", "location": FOR_A_CUSTOMER[0]["location"], "context": {"id": f"gBGG{sent[1]}"}},
+            reaction,
+            {"interactive": yes, "context": {"id": f"gBGG{sent[2]}"}},
+            {"interactive": first, "context": {"id": f"gBGG{sent[3]}"}},
+        ]
+        for want in wanted:
+            assert any(want.items() <= each.items() for each in told), (want, told)
+        heart = {"message_id": told[0]["id"], "emoji": "❤"}
+        body = {"to": phone.number, "type": "reaction", "reaction": heart}
+        status, answer = await business.request("POST", "/v1/messages", json=body)
+        assert status == 201, answer
+        reacted = await phone.program.fact(event="message", type="reaction")
+        assert reacted["reaction"] == heart | {"message_id": heart["message_id"][4:]}
+        await phone.stop()
+
+    tell(story())
+
+
 def test_one_number_in_four_spellings_reaches_one_session(tell: Tell, business: Business):
     async def story() -> None:
         phone = await business.phone("49123123456")

@@ -278,8 +278,8 @@ class Terminal:
         quoted = ""
         if event.reply_to is not None:
             quoted = self._memory.words(event.peer, event.reply_to) or "an earlier message"
-        line = Styled(time.strftime("%H:%M ", time.localtime(event.at_ms / 1_000)), style="dim")
-        line.append(f"#{self._memory.add(event)} ", style="dim")
+        at = time.strftime("%H:%M", time.localtime(event.at_ms / 1_000))
+        line = Styled().append(f"{at} #{self._memory.add(event)} ", style="dim")
         line.append(who, style=style).append("  ")
         self._print(line.append_text(draw(event.body, quoted)))
 
