@@ -11,7 +11,7 @@ STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g'
 TARGET ?= message
 MINUTES ?= 10
 
-.PHONY: run reset setup setup-mysql build lint format types test galera peers fuzz bench openapi lock clean images compose-test
+.PHONY: run reset setup setup-mysql build lint format types test galera peers clients fuzz bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -60,6 +60,9 @@ peers: setup ## round trips with other people's implementations, from npm and De
 		apt-get update -qq && apt-get install -y -qq libsignal-protocol-c-dev; fi
 	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
 	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
+
+clients: setup ## other people's clients against the whole system: schemathesis over openapi.json
+	COREFAST_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
 fuzz: setup ## fuzz TARGET for MINUTES on an instrumented copy; what it finds joins tests/corpus
 	tests/fuzz/run $(TARGET) $(MINUTES)

@@ -65,6 +65,7 @@ OPERATIONS = (
         tag="operations",
         summary="Figures of front and core",
         answer="text/plain",
-        note="Prometheus text.",
+        note="Prometheus text; with --no-open-metrics it takes a key.",
+        security="",
     ),
 )
