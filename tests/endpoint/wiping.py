@@ -13,6 +13,7 @@ from corefast.endpoint.fanout import bundle_of
 from corefast.endpoint.selection import PartKind
 from corefast.endpoint.stock import KeyKind, OwnKeys
 from corefast.endpoint.vault import Vault
+from corefast.native import kem
 from corefast.native.kdf import hkdf_sha256
 from corefast.native.secret import wipe
 from corefast.protocol import pqxdh, session, x3dh
@@ -67,6 +68,13 @@ def spy_on_starts() -> None:
 
         return spy
 
+    round_3 = kem._round_3
+
+    def spy_on_round_3(shared: bytes, ciphertext: bytes) -> bytes:
+        started["ML-KEM secret"] = hex_of(shared)
+        return round_3(shared, ciphertext)
+
+    kem._round_3 = spy_on_round_3
     x3dh.agree_as_initiator = spied(x3dh.agree_as_initiator, "agreement")
     x3dh.agree_as_responder = spied(x3dh.agree_as_responder, "their agreement")
     pqxdh.derive = spied(pqxdh.derive, "")

@@ -50,7 +50,9 @@ class KemKeyPair:
         if len(ciphertext) != CIPHERTEXT_SIZE:
             raise KeyMalformed(f"a KEM ciphertext has {CIPHERTEXT_SIZE} bytes")
         shared = self._private.decapsulate(ciphertext)
-        return _round_3(shared, ciphertext)
+        secret = _round_3(shared, ciphertext)
+        wipe(shared)
+        return secret
 
     def __repr__(self) -> str:
         return "<KemKeyPair>"
@@ -67,12 +69,12 @@ def encapsulate(public: bytes) -> tuple[bytes, bytes]:
         shared, ciphertext = MLKEM1024PublicKey.from_public_bytes(public).encapsulate()
     except ValueError:
         raise KeyMalformed("a KEM public key has a coefficient out of range") from None
-    return ciphertext, _round_3(shared, ciphertext)
+    secret = _round_3(shared, ciphertext)
+    wipe(shared)
+    return ciphertext, secret
 
 
 def _round_3(shared: bytes, ciphertext: bytes) -> bytes:
-    """Return the secret of round 3; *shared* is wiped."""
     state = shake_256(shared)
-    wipe(shared)
     state.update(sha3_256(ciphertext).digest())
     return state.digest(SHARED_SIZE)
