@@ -10,9 +10,20 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from api.gateway import Core
 from api.request import Request
-from corefast.errors import CorefastError, LoginRefused, Overloaded, ScopeMissing, TokenInvalid
+from corefast.address import canonical_number
+from corefast.errors import (
+    AccountUnknown,
+    CorefastError,
+    LoginRefused,
+    NumberInvalid,
+    Overloaded,
+    ScopeMissing,
+    TokenInvalid,
+)
 from corefast.limits import KEY_CACHE_MS, MAX_KEY_CHECKS, MAX_KNOWN_KEYS
 from corefast.wire.access import CheckToken
 from corefast.wire.gateway import CheckKey, KeyView, Scope
@@ -20,6 +31,10 @@ from corefast.wire.gateway import CheckKey, KeyView, Scope
 _CREDENTIALS = re.compile(rb"(?:bearer|apikey) +(\S+) *", re.IGNORECASE)
 _BASIC = re.compile(rb"basic +([A-Za-z0-9+/=]{1,1024}) *", re.IGNORECASE)
 _MAX_KEY_BYTES = 512
+
+
+ACCOUNT_HEADER = b"x-corefast-account"
+"""Names the number that a request is about, for those who administer several."""
 
 
 class Keys:
@@ -33,8 +48,13 @@ class Keys:
         self._unknown_running = 0
 
     async def require(self, request: Request, scope: Scope | None = None) -> KeyView:
-        """Return the key of the request's Authorization header; raise `TokenInvalid` or `ScopeMissing`."""
-        return await self.require_token(self.token_of(request), scope)
+        """Return the key of the request's Authorization header, for the account that the request names.
+
+        Raises `TokenInvalid`, `ScopeMissing`, or `AccountUnknown` for an account that is not the caller's.
+        """
+        view = await self.require_token(self.token_of(request), scope)
+        named = request.header(ACCOUNT_HEADER)
+        return _choose(view, named) if named else view
 
     async def require_token(self, token: bytes, scope: Scope | None = None) -> KeyView:
         digest = hashlib.sha256(token).digest()
@@ -81,6 +101,19 @@ class Keys:
             self._known[digest] = (self._clock_ms() + KEY_CACHE_MS, task.result())
         elif isinstance(error, CorefastError) and error.code == TokenInvalid.code:
             self._known.pop(digest, None)
+
+
+def _choose(view: KeyView, named: bytes) -> KeyView:
+    """Return *view* for the account that the request names; raise `AccountUnknown` where it is another's."""
+    try:
+        number = canonical_number(named.decode("ascii"))
+    except (NumberInvalid, UnicodeDecodeError):
+        raise AccountUnknown("X-Corefast-Account has to be a number that this core serves") from None
+    if number == view.account:
+        return view
+    if not view.may_choose:
+        raise AccountUnknown("this core does not serve that number")
+    return msgspec.structs.replace(view, account=number)
 
 
 def _question(token: bytes, digest: bytes) -> CheckKey | CheckToken:

@@ -46,6 +46,7 @@ class ListenConfig(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="folder of corefast up: sets itself as its webhook while it runs")] = ""
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
     secret: Annotated[str, Meta(description="whsec_… to verify with, where no --data is given")] = ""
+    account: Annotated[str, Meta(description="the business's number, where the core serves several")] = ""
     json: Annotated[bool, Meta(description="print one JSON object a line")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 
@@ -68,6 +69,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = "x3dh"
     data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
+    account: Annotated[str, Meta(description="the business's number, where the core serves several")] = ""
     json: Annotated[bool, Meta(description="print JSON")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 
@@ -90,6 +92,7 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
     scope: Annotated[list[str], Meta(description="send, read or admin; repeat for more")] = msgspec.field(
         default_factory=lambda: ["send", "read"]
     )
+    account: Annotated[str, Meta(description="the business's number, where the core serves several")] = ""
     json: Annotated[bool, Meta(description="print JSON")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 
@@ -108,5 +111,6 @@ class UserConfig(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="folder of corefast up")] = "./data"
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
     password: Annotated[str, Meta(description="the new password; best by PASSWORD_FILE, or typed when asked")] = ""
+    account: Annotated[str, Meta(description="the business's number, where the core serves several")] = ""
     json: Annotated[bool, Meta(description="print JSON")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"

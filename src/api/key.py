@@ -46,7 +46,7 @@ async def act(config: KeyConfig) -> None:
 
 async def _new(core: CoreLink, config: KeyConfig) -> None:
     made = await core.call(
-        NewKey(config.name, _scopes(config.scope), config.key), NewKeyMade, link_wait_ms=LINK_WAIT_MS
+        NewKey(config.name, _scopes(config.scope), config.key, config.account), NewKeyMade, link_wait_ms=LINK_WAIT_MS
     )
     if config.json:
         _print(_facts(made.view) | {"key": made.key})
@@ -55,13 +55,13 @@ async def _new(core: CoreLink, config: KeyConfig) -> None:
 
 
 async def _list(core: CoreLink, config: KeyConfig) -> None:
-    keys = (await core.call(ListKeys(), Keys, link_wait_ms=LINK_WAIT_MS)).keys
+    keys = (await core.call(ListKeys(config.account), Keys, link_wait_ms=LINK_WAIT_MS)).keys
     if config.json:
         _print({"keys": [_facts(view) for view in keys]})
         return
-    table = Table("id", "name", "may", "made")
+    table = Table("id", "name", "number", "may", "made")
     for view in keys:
-        table.add_row(view.id, view.name, _may(view), _facts(view)["created"])
+        table.add_row(view.id, view.name, view.account, _may(view), _facts(view)["created"])
     Console().print(table)
 
 
@@ -76,7 +76,7 @@ async def _revoke(core: CoreLink, config: KeyConfig) -> None:
 
 
 async def _webhook(core: CoreLink, config: KeyConfig) -> None:
-    webhook = await core.call(GetWebhook(), Webhook, link_wait_ms=LINK_WAIT_MS)
+    webhook = await core.call(GetWebhook(config.account), Webhook, link_wait_ms=LINK_WAIT_MS)
     if not webhook.secret:
         raise SetupError("no webhook was set yet: corefast up --webhook URL")
     if config.json:
@@ -94,7 +94,13 @@ def _scopes(words: list[str]) -> tuple[Scope, ...]:
 
 def _facts(view: KeyView) -> dict[str, str]:
     created = datetime.fromtimestamp(view.created_ms / 1_000, UTC).isoformat(timespec="seconds")
-    return {"id": view.id, "name": view.name, "scopes": " ".join(view.scopes), "created": created}
+    return {
+        "id": view.id,
+        "name": view.name,
+        "account": view.account,
+        "scopes": " ".join(view.scopes),
+        "created": created,
+    }
 
 
 def _may(view: KeyView) -> str:

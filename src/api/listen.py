@@ -148,7 +148,7 @@ async def listen(config: ListenConfig, stop: asyncio.Event) -> None:
             return
         core = open_core(config.data, config.core)
         try:
-            async with _being_webhook(core, url) as webhook:
+            async with _being_webhook(core, url, config.account) as webhook:
                 receiver.trust(webhook.secret)
                 _tell_ready(config, url)
                 await stop.wait()
@@ -173,11 +173,11 @@ async def _serving(receiver: Receiver, port: int) -> AsyncIterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def _being_webhook(core: CoreLink, url: str) -> AsyncIterator[Webhook]:
+async def _being_webhook(core: CoreLink, url: str, account: str) -> AsyncIterator[Webhook]:
     """Set *url* as the webhook, and put back what was there before, unless that was a listener that is gone."""
     try:
-        before = await core.call(GetWebhook(), Webhook, link_wait_ms=LINK_WAIT_MS)
-        webhook = await core.call(SetWebhook(url, before.statuses), Webhook)
+        before = await core.call(GetWebhook(account), Webhook, link_wait_ms=LINK_WAIT_MS)
+        webhook = await core.call(SetWebhook(url, before.statuses, account), Webhook)
     except CorefastError as error:
         raise SetupError(f"the core did not take us as its webhook: {error}") from None
     try:
@@ -185,7 +185,7 @@ async def _being_webhook(core: CoreLink, url: str) -> AsyncIterator[Webhook]:
     finally:
         former = before.url if not before.url.endswith(PATH) or await _is_served(before.url) else ""
         with contextlib.suppress(CorefastError):
-            await core.call(SetWebhook(former, before.statuses), Webhook, timeout_ms=1_000, link_wait_ms=0)
+            await core.call(SetWebhook(former, before.statuses, account), Webhook, timeout_ms=1_000, link_wait_ms=0)
 
 
 async def _is_served(url: str) -> bool:

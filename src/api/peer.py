@@ -46,16 +46,17 @@ def _request(config: PeerConfig) -> GetPeer | PinPeer | AcceptIdentity | ListPee
     if config.action not in ("show", "pin", "unpin", "accept", "list"):
         raise SetupError(f"peer {config.action}: there are show, pin, unpin, accept and list")
     if config.action == "list":
-        return ListPeers()
+        return ListPeers(account=config.account)
     if not config.number:
         raise SetupError(f"peer {config.action} NUMBER: say whom you mean, in international form")
     if config.action == "show":
-        return GetPeer(config.number)
+        return GetPeer(config.number, config.account)
     if config.action == "accept":
         if not config.hash:
             raise SetupError(f"peer accept NUMBER HASH: {_HASH_REMEDY.format(config.number)}")
-        return AcceptIdentity(config.number, config.hash)
-    return PinPeer(config.number, PeerPin(config.protocol) if config.action == "pin" else PeerPin.NONE)
+        return AcceptIdentity(config.number, config.hash, config.account)
+    pin = PeerPin(config.protocol) if config.action == "pin" else PeerPin.NONE
+    return PinPeer(config.number, pin, config.account)
 
 
 async def _list(core: CoreLink, request: ListPeers, config: PeerConfig) -> None:
@@ -65,7 +66,7 @@ async def _list(core: CoreLink, request: ListPeers, config: PeerConfig) -> None:
         views += page.peers
         if not page.next:
             break
-        request = ListPeers(page.next)
+        request = ListPeers(page.next, account=config.account)
     if config.json:
         _print({"peers": [_facts(view) for view in views]})
     elif not views:

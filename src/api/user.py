@@ -37,19 +37,23 @@ async def act(config: UserConfig) -> None:
 
 
 async def _list(core: CoreLink, config: UserConfig) -> None:
-    users = (await core.call(ListUsers(""), Users, link_wait_ms=LINK_WAIT_MS)).users
+    users = (await core.call(ListUsers(config.account), Users, link_wait_ms=LINK_WAIT_MS)).users
     if config.json:
         _print({"users": [_facts(user) for user in users]})
         return
-    table = Table("name", "role", "made")
+    table = Table("name", "role", "number", "made")
     for user in users:
-        table.add_row(user.username, user.role, _facts(user)["created"])
+        table.add_row(user.username, user.role, user.account, _facts(user)["created"])
     Console().print(table)
 
 
 async def _add(core: CoreLink, config: UserConfig) -> None:
     password = await _ask_password(config)
-    _tell(config, await core.call(NewUser("", config.name, password), UserView, link_wait_ms=LINK_WAIT_MS), "is added")
+    _tell(
+        config,
+        await core.call(NewUser(config.account, config.name, password), UserView, link_wait_ms=LINK_WAIT_MS),
+        "is added",
+    )
 
 
 async def _password(core: CoreLink, config: UserConfig) -> None:

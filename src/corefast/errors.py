@@ -463,6 +463,12 @@ class MessageUnknown(CallerError):
     code = "message.unknown"
 
 
+class AccountUnknown(CallerError):
+    """This core does not serve the number; or not for who asks."""
+
+    code = "account.unknown"
+
+
 class PeerUnknown(CallerError):
     """No identity key of this number was seen yet."""
 

@@ -216,6 +216,9 @@ MAX_EVENTS = 1_000_000
 IDEMPOTENCY_LIFE_MS = 24 * 3_600_000
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 
+MAX_ACCOUNTS = 256
+"""Business numbers of one core: each keeps a link to the relay."""
+
 MAX_TEMPLATES = 10_000
 """Of one account; each is kept in memory."""
 

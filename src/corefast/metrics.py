@@ -52,7 +52,7 @@ core_resend = Counter(
 core_waiting_messages = Gauge("corefast_core_waiting_messages", "Accepted messages that wait for the relay.")
 core_waiting_deliveries = Gauge("corefast_core_waiting_deliveries", "Events that wait for the webhook.")
 core_sessions = Gauge("corefast_core_sessions", "Sessions held in memory.")
-core_relay_connected = Gauge("corefast_core_relay_connected", "1 while attached to the relay.")
+core_relay_connected = Gauge("corefast_core_relay_connected", "Numbers that are attached to the relay.")
 core_accept_seconds = Histogram("corefast_core_accept_seconds", "From the call to its durable answer.", buckets=_FAST)
 core_delivery_seconds = Histogram("corefast_core_delivery_seconds", "From accepted to delivered.", buckets=_FAST)
 

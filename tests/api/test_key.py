@@ -53,11 +53,14 @@ def test_keys_are_made_listed_and_revoked(tmp_path, capsys):
         assert core.calls[-1] == gateway.NewKey("shop", (gateway.Scope.SEND,))
         await act(run("new", "--data", data))
         assert core.calls[-1].scopes == (gateway.Scope.SEND, gateway.Scope.READ)
+        await act(run("new", "--account", "+49 30 23125001", "--data", data))
+        assert core.calls[-1].account == "+49 30 23125001"
 
         capsys.readouterr()
         await act(run("list", "--json", "--data", data))
         (key,) = json.loads(capsys.readouterr().out)["keys"]
-        assert key == {"id": "key_7", "name": "shop", "scopes": "send", "created": "2030-03-17T17:46:40+00:00"}
+        facts = {"id": "key_7", "name": "shop", "account": "493023125000", "scopes": "send"}
+        assert key == facts | {"created": "2030-03-17T17:46:40+00:00"}
         await act(run("list", "--data", data))
         assert "key_7" in capsys.readouterr().out
 

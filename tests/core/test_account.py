@@ -121,7 +121,7 @@ def test_superseded_core_drops_its_sessions_and_refuses_to_send(tmp_path, how):
             await world.send("x")
         assert refused.value.code == "account.stopped"
         assert (await health(world)).gateway_status == "disconnected"
-        own = world.core.context.own
+        own = world.business.context.own
         assert not own.one_time and not own.one_time_kem
         posts = len(world.relay.posts)
         await world.restart()
@@ -175,7 +175,7 @@ def test_refused_registration_waits_for_the_operator_and_says_why(tmp_path, erro
         await world.start(folder=folder)
         await world.relay.until(lambda: len(world.relay.registers) == 2)
         async with asyncio.timeout(2):
-            while not world.core.sender.refusal:
+            while not world.business.sender.refusal:
                 await asyncio.sleep(0)
         assert (await health(world)).gateway_status == "unregistered"
         with pytest.raises(RemoteRefused) as refused:
@@ -193,11 +193,11 @@ def test_a_taken_number_is_claimed_on_the_operators_word_and_only_once(tmp_path)
         world.relay.on_register = lambda register: None if register.replace else NumberTaken("taken")
         await world.start(folder=folder)
         heard = []
-        world.core.on_stopped = heard.append
+        world.business.on_stopped = heard.append
         async with asyncio.timeout(2):
             while not heard:
                 await asyncio.sleep(0)
-        assert "--replace" in heard[0] and heard[0] == world.core.sender.refusal
+        assert "--replace" in heard[0] and heard[0] == world.business.sender.refusal
         await world.stop()
         await world.start(folder=folder, replace=True)
         await world.attached()
@@ -208,29 +208,29 @@ def test_a_taken_number_is_claimed_on_the_operators_word_and_only_once(tmp_path)
 
 def test_low_stock_is_filled_up_with_keys_that_are_stored(tmp_path):
     async def main(world):
-        own = world.core.context.own
+        own = world.business.context.own
         before = set(own.one_time)
         world.relay.peer.notify(PreKeysLow(10, 20))
         await world.relay.until(lambda: any(put.prekeys.one_time for put in world.relay.uploads))
         made = {key.id for put in world.relay.uploads for key in put.prekeys.one_time}
         assert len(made) == 90 and made == set(own.one_time) - before
         await world.restart()
-        assert made <= set(world.core.context.own.one_time)
+        assert made <= set(world.business.context.own.one_time)
 
     story(main, tmp_path)
 
 
 def test_signed_prekeys_are_rotated_when_they_grow_old(tmp_path):
     async def main(world):
-        duties: Duties = world.core.duties
+        duties: Duties = world.business.duties
         old = world.relay.registers[0].prekeys.signed.id
         world.clock.now_ms += SIGNED_PREKEY_LIFE_MS
         await duties.round()
         upload = world.relay.uploads[-1].prekeys
         assert upload.signed.id != old and upload.last_resort is not None
         assert not upload.one_time and not upload.one_time_kem
-        assert old in world.core.context.own.signed
-        records = await world.core.context.keys.load_prekeys()
+        assert old in world.business.context.own.signed
+        records = await world.business.context.keys.load_prekeys()
         assert sum(record.kind == KeyKind.SIGNED for record in records) == 2
 
     story(main, tmp_path)
@@ -250,13 +250,13 @@ def test_no_body_name_or_key_is_in_clear_in_any_file(tmp_path):
         item = world.phone.write(canary, name=canary)
         world.relay.deliver(item, Item(0, b"\1" * 16, Kind.WHISPER, world.phone.address, NOW_MS, b"x"))
         await world.events(4)
-        context = world.core.context
+        context = world.business.context
         secrets = [
             canary.encode(),
             made.key.encode(),
             context.own.identity.private,
-            world.core._account.link_key,
-            world.core._account.id_key,
+            world.business.account.link_key,
+            world.business.account.id_key,
             next(iter(context.own.one_time.values())).private,
         ]
         files = [path for path in (tmp_path / "core").rglob("*") if path.is_file()]
@@ -330,7 +330,7 @@ def test_setting_that_cannot_be_is_refused_with_a_sentence(tmp_path, changes):
 
 def test_commits_of_an_older_process_are_fenced_off(tmp_path):
     async def main(world):
-        lease = world.core.context.lease
+        lease = world.business.context.lease
         newer = await Core.open(tmp_path / "core", world.config)
         assert not await lease.is_held()
         with pytest.raises(RemoteRefused) as refused:
@@ -349,7 +349,7 @@ SEAL = "UPDATE {0} SET {1} = ? WHERE {1} = ?"
 
 async def spoil(world, table, column, where="1=1"):
     """Flip a bit of a sealed column in each row, as a bad disk would."""
-    database = world.core.context.database
+    database = world.business.context.database
     unit = Unit()
     for (value,) in await database.fetch(Statement(SEALED.format(table, column, where))):
         damaged = value[:40] + bytes([value[40] ^ 1]) + value[41:]
@@ -383,14 +383,14 @@ def test_damaged_rows_are_noticed_and_everything_else_goes_on(tmp_path):
 
 def test_damaged_prekeys_are_left_out_and_new_ones_take_their_place(tmp_path):
     async def main(world):
-        own = world.core.context.own
+        own = world.business.context.own
         signed, last_resort = next(iter(own.signed)), next(iter(own.last_resort))
         one_time, kem = next(iter(own.one_time)), next(iter(own.one_time_kem))
         for kind, key_id in zip(KeyKind, (signed, last_resort, one_time, kem), strict=True):
             await spoil(world, "own_prekey", "sealed", f"kind = {int(kind)} AND id = {key_id}")
         await world.restart()
         await world.relay.until(lambda: world.relay.uploads)
-        again, upload = world.core.context.own, world.relay.uploads[-1].prekeys
+        again, upload = world.business.context.own, world.relay.uploads[-1].prekeys
         assert (set(own.one_time) - set(again.one_time), set(own.one_time_kem) - set(again.one_time_kem)) == (
             {one_time},
             {kem},
@@ -436,13 +436,13 @@ def test_damaged_body_that_waits_is_reported_as_failed_and_the_next_is_sent(tmp_
         await world.relay.stop()
         first = await world.send("damaged")
         await world.send("whole")
-        await spoil(world, "message", "sealed", f"id = {world.core.context.next_message.last - 1}")
+        await spoil(world, "message", "sealed", f"id = {world.business.context.next_message.last - 1}")
         await world.relay.start(world.relay.port)
         [failed, *_] = await world.statuses(3)
         assert (failed.kind, failed.message_id, failed.failure.code) == (EventKind.FAILED, first.id, 500)
         assert [world.phone.read(post.parts[0]).body.body for post in world.relay.posts] == ["whole"]
         async with asyncio.timeout(5):
-            while world.core.lanes.queued:  # a reader may see a commit before its writer hears of it
+            while world.business.lanes.queued:  # a reader may see a commit before its writer hears of it
                 await asyncio.sleep(0.001)
 
     story(main, tmp_path)
@@ -467,7 +467,7 @@ def test_damaged_post_is_encrypted_anew(tmp_path):
         await world.relay.until(lambda: len(world.relay.posts) == 1)
         unit = Unit()
         unit.add(Statement("UPDATE outbox SET post = x'ff'"))
-        await world.core.context.database.commit(unit)
+        await world.business.context.database.commit(unit)
         world.relay.decide = lambda post: PostState.DELIVERED
         await world.restart()
         await world.statuses(2)

@@ -256,7 +256,7 @@ def test_statuses_that_are_not_wanted_are_passed_over(tmp_path):
         await world.statuses(2)
         assert [event.kind for event in await drain(emitter)] == [EventKind.DELIVERED]
         world.clock.now_ms += 1
-        assert await world.core.schedule.count_waiting() == 0
+        assert await world.business.schedule.count_waiting() == 0
 
     story(main, tmp_path)
 
@@ -300,7 +300,7 @@ def test_report_whose_commit_meets_the_end_of_the_webhook_is_stored(tmp_path):
         await world.send("x")
         await world.statuses(2)
         claimed = await claim(emitter)
-        schedule = world.core.schedule
+        schedule = world.business.schedule
         (owner,) = {pending.owner for pending in schedule._open.values()} - {None}
         off = Webhook("", schedule.webhook.secret, schedule.webhook.statuses)
         outcomes = [Outcome(each.event.id, True) for each in claimed]

@@ -70,7 +70,7 @@ def test_old_events_are_dropped_and_a_reader_learns_that_it_is_behind(tmp_path):
         await world.statuses(2)
         old = await world.front.call(ReadEvents(BUSINESS))
         world.clock.now_ms += EVENT_LIFE_MS + 1
-        await world.core.duties.round()
+        await world.business.duties.round()
         await world.send("new")
         async with asyncio.timeout(2):
             page = await world.front.call(ReadEvents(BUSINESS, "", 10, 1_000))
@@ -87,10 +87,10 @@ def test_young_events_with_an_old_time_of_the_relay_are_kept(tmp_path):
         events = await world.statuses(2)
         assert all(event.at_ms < world.clock.now_ms - EVENT_LIFE_MS for event in events)
         world.clock.now_ms += SWEEP_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         assert (await world.front.call(ReadEvents(BUSINESS))).events == events
         world.clock.now_ms += EVENT_LIFE_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         assert (await world.front.call(ReadEvents(BUSINESS))).events == []
 
     story(main, tmp_path)
@@ -101,10 +101,10 @@ def test_event_of_a_clock_that_was_wrong_takes_no_other_with_it(tmp_path):
         await world.send("x")
         await world.statuses(2)
         unit = Unit()
-        world.core.context.events.put(unit, Fact.IDENTITY_CHANGED, 0)
-        await world.core.context.database.commit(unit)
+        world.business.context.events.put(unit, Fact.IDENTITY_CHANGED, 0)
+        await world.business.context.database.commit(unit)
         world.clock.now_ms += SWEEP_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         assert len((await world.front.call(ReadEvents(BUSINESS))).events) == 3
 
     story(main, tmp_path)
@@ -118,7 +118,7 @@ def test_feed_is_bounded_by_count(tmp_path, monkeypatch):
             await world.send(str(number))
         await world.statuses(20)
         world.clock.now_ms += 3_600_000
-        await world.core.duties.round()
+        await world.business.duties.round()
         assert len((await world.front.call(ReadEvents(BUSINESS, "", 100))).events) == 5
 
     story(main, tmp_path)

@@ -27,7 +27,7 @@ def test_lane_that_a_task_holds_stays_the_only_one_of_its_peer(tmp_path, monkeyp
     monkeypatch.setattr(module, "MAX_CACHED_SESSIONS", 8)
 
     async def main(world):
-        lanes = world.core.lanes
+        lanes = world.business.lanes
         with lanes.hold(CUSTOMER) as lane:
             for number in range(50):
                 lanes.get(f"4917139200{number:02}")
@@ -44,7 +44,7 @@ def test_lanes_used_the_longest_ago_are_let_go_first(tmp_path, monkeypatch):
     numbers = [f"4917139200{number:02}" for number in range(100)]
 
     async def main(world):
-        lanes = world.core.lanes
+        lanes = world.business.lanes
         for number in numbers[:16]:
             lanes.get(number)
         lanes.tend()
@@ -64,7 +64,7 @@ def test_lanes_used_the_longest_ago_are_let_go_first(tmp_path, monkeypatch):
 
 def test_sessions_of_a_lane_that_is_not_used_rest_and_go_on(tmp_path):
     async def main(world):
-        phone, lanes = await meet(world), world.core.lanes
+        phone, lanes = await meet(world), world.business.lanes
         await deliver(world, phone.write("one"))
         await world.send("two")
         await world.statuses(2)
@@ -94,7 +94,7 @@ def test_lane_that_is_spoiled_while_it_loads_waits_for_the_later_read(tmp_path, 
     async def main(world):
         await world.send("hello")
         await world.statuses(2)
-        lanes, peers = world.core.lanes, world.core.context.peers
+        lanes, peers = world.business.lanes, world.business.context.peers
         load, gates = peers.load, []
 
         async def load_behind_a_gate(number):
@@ -111,7 +111,7 @@ def test_lane_that_is_spoiled_while_it_loads_waits_for_the_later_read(tmp_path, 
             while len(gates) < count:
                 await asyncio.sleep(0)
         gates[0].set()
-        await world.core.context.events.count()
+        await world.business.context.events.count()
         assert not lane.is_loaded
         gates[1].set()
         await lanes.loaded(lane)
@@ -130,11 +130,11 @@ def test_unit_behind_a_failed_one_of_its_lane_stores_no_session_that_is_ahead(tm
         await world.statuses(2)
         late = [phone.write(f"late {n}") for n in range(3)]
         ahead, caller = phone.write("ahead"), Caller()
-        context, attached = world.core.context, len(world.relay.attaches)
+        context, attached = world.business.context, len(world.relay.attaches)
 
         def fail_once():
             context.database.set_prelude(context.lease._prelude)
-            world.core.sender.accept(caller, 1, Send(BUSINESS, CUSTOMER, Text("lost")))
+            world.business.sender.accept(caller, 1, Send(BUSINESS, CUSTOMER, Text("lost")))
             return [*context.lease._prelude(), (NOTHING, (), 1)]
 
         context.database.set_prelude(fail_once)

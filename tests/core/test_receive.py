@@ -97,9 +97,9 @@ def test_one_time_prekeys_are_used_once_and_their_rows_go(tmp_path):
         await deliver(world, phone.write("first"), thief.write("second"))
         kinds = [event.kind for event in await world.events(2)]
         assert kinds == [EventKind.MESSAGE, EventKind.UNREADABLE]
-        assert used not in world.core.context.own.one_time
+        assert used not in world.business.context.own.one_time
         await world.restart()
-        assert used not in world.core.context.own.one_time
+        assert used not in world.business.context.own.one_time
 
     story(main, tmp_path)
 
@@ -170,13 +170,13 @@ def test_read_fills_in_what_is_missing_and_only_for_messages_to_that_reader(tmp_
 
 def test_all_old_read_marks_are_forgotten_in_one_round(tmp_path):
     async def main(world):
-        context, unit = world.core.context, Unit()
+        context, unit = world.business.context, Unit()
         for number in range(2_500):
             item = (number.to_bytes(16, "big"), 0, None)
             context.inbound.put(unit, context.next_inbound.take(), 1, InboundKind.READ, item)
         await context.database.commit(unit)
         world.clock.now_ms += SWEEP_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         assert await context.inbound.last_id() == 0
 
     story(main, tmp_path)

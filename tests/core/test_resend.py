@@ -27,8 +27,8 @@ def outcomes(*names):
 async def break_session(world):
     """Lose the session with the customer on the core's side, as a restore with fresh sessions does."""
     unit = Unit()
-    world.core.context.peers.drop_sessions(unit)
-    await world.core.context.database.commit(unit)
+    world.business.context.peers.drop_sessions(unit)
+    await world.business.context.database.commit(unit)
     await world.restart()
     await world.attached()
 
@@ -102,12 +102,12 @@ def test_request_waits_through_restarts_for_the_relay_and_is_sent_once(tmp_path)
         world.relay.decide = lambda post: PostState.STORED
         world.clock.now_ms += 2_000
         await world.attached()
-        world.core.resender.wake(CUSTOMER)
+        world.business.resender.wake(CUSTOMER)
         second = await post(world, 3)
         assert first.id != second.id
         for each in (first, second):
             assert phone.read(each.parts[0]).body == ResendRequest([lost.id])
-        await world.relay.until(lambda: not world.core.context.book.due(CUSTOMER) or world.relay.posts)
+        await world.relay.until(lambda: not world.business.context.book.due(CUSTOMER) or world.relay.posts)
         await world.restart()
         await world.attached()
         await world.send("nothing else is under way")
@@ -124,7 +124,7 @@ def test_repeats_wrong_ids_and_unknown_bodies_are_not_asked_for(tmp_path):
         swapped = Item(0, os.urandom(16), swapped.kind, swapped.sender, NOW_MS, swapped.body)
         await deliver(world, item, item, swapped)
         await deliver(world, phone.write("fine"))
-        assert len(world.core.context.book) == 0 and len(world.relay.posts) == 1
+        assert len(world.business.context.book) == 0 and len(world.relay.posts) == 1
 
     story(main, tmp_path)
 
@@ -141,7 +141,7 @@ def test_nothing_is_asked_for_after_the_identity_changed(tmp_path):
         await world.relay.until(lambda: len(world.relay.fetched) >= 2)
         await deliver(world, again(renew(world, stranger), "I was never there", lost.id))
         assert outcomes("stranger")[0] == before[0] + 1
-        assert len(world.relay.posts) == 1 and len(world.core.context.book) == 0
+        assert len(world.relay.posts) == 1 and len(world.business.context.book) == 0
         kinds = [event.kind for event in await world.events(5)]
         assert kinds[-2:] == [EventKind.UNREADABLE, EventKind.IDENTITY_CHANGED]
 
@@ -172,13 +172,13 @@ def test_flood_of_unreadable_messages_makes_few_requests_and_one_session_an_hour
         for at in range(0, 300, 30):
             await deliver(world, *flood[at : at + 30])
             world.clock.now_ms += 60_000
-            world.core.resender.wake(CUSTOMER)
+            world.business.resender.wake(CUSTOMER)
         fetched = len(world.relay.fetched)
         assert 1 <= len(world.relay.posts) - 1 <= RESEND_REQUESTS
-        assert len(world.core.context.book) == MAX_RESEND_IDS
+        assert len(world.business.context.book) == MAX_RESEND_IDS
         world.clock.now_ms += 25 * HOUR_MS + SWEEP_MS
-        await world.core.duties.round()
-        assert len(world.core.context.book) == 0
+        await world.business.duties.round()
+        assert len(world.business.context.book) == 0
         assert fetched <= 2
 
     story(main, tmp_path)
@@ -211,7 +211,7 @@ def test_resend_that_cannot_be_read_either_is_no_second_record(tmp_path, togethe
         bad = Item(0, derive_resend_id(lost.id, 1), lost.kind, phone.address, NOW_MS, lost.body)
         await deliver(world, bad, bad)
         world.clock.now_ms += 2_000
-        world.core.resender.wake(CUSTOMER)
+        world.business.resender.wake(CUSTOMER)
         phone.read(world.relay.posts[1].parts[0])
         assert phone.read((await post(world, 3)).parts[0]).body == ResendRequest([lost.id])
         await deliver(world, again(phone, "found", lost.id, 2))
@@ -247,8 +247,8 @@ async def settled(world, *items):
     """Deliver, and wait until nothing is due to the customer any more."""
     await deliver(world, *items)
     query = Statement("SELECT count(*) FROM debt WHERE is_due = 1")
-    while world.core.context.book.debtors or (await world.core.context.database.fetch(query))[0][0]:
-        await world.core.context.database.commit(Unit())
+    while world.business.context.book.debtors or (await world.business.context.database.fetch(query))[0][0]:
+        await world.business.context.database.commit(Unit())
 
 
 def test_message_asked_for_is_resent_under_the_new_session_and_keeps_its_id(tmp_path):
@@ -310,7 +310,7 @@ def test_ids_of_others_and_of_nobody_are_refused_in_silence(tmp_path):
         await talk(world)
         thief = Phone(OTHER)
         world.relay.add(thief)
-        ids = [world.relay.posts[0].id, os.urandom(16), b"", b"short", world.core.context.ids.message_id(1 << 40)]
+        ids = [world.relay.posts[0].id, os.urandom(16), b"", b"short", world.business.context.ids.message_id(1 << 40)]
         before = outcomes("refused_unknown")
         await settled(world, renew(world, thief).write(ResendRequest(ids)))
         assert outcomes("refused_unknown")[0] == before[0] + 3 and len(world.relay.posts) == 1
@@ -340,22 +340,22 @@ def test_a_resend_that_was_cut_short_is_made_again_under_the_same_id(tmp_path, f
         world.relay.decide = lambda post: None
         heal = lambda: None  # noqa: E731
         if fault == "commit":
-            load = world.core.context.resends.load_debts
+            load = world.business.context.resends.load_debts
 
             async def load_and_break(*args):
                 nonlocal heal
                 found = await load(*args)
                 heal = world.break_commits()
-                world.core.context.resends.load_debts = load
+                world.business.context.resends.load_debts = load
                 return found
 
-            world.core.context.resends.load_debts = load_and_break
+            world.business.context.resends.load_debts = load_and_break
         await deliver(world, phone.write(ResendRequest([original])))
         if fault != "commit":
             await post(world, 2)
         else:
-            while world.core.context.resends.load_debts != load:
-                await world.core.context.database.fetch(Statement("SELECT 1"))
+            while world.business.context.resends.load_debts != load:
+                await world.business.context.database.fetch(Statement("SELECT 1"))
         heal()
         world.relay.decide = lambda post: PostState.STORED
         if fault == "silence":
@@ -377,6 +377,6 @@ def test_hours_of_zero_turn_both_sides_off(tmp_path):
         await deliver(world, Item(0, os.urandom(16), Kind.WHISPER, phone.address, NOW_MS, b"garbage"))
         await deliver(world, phone.write("fine"))
         assert outcomes("refused_off")[0] == before[0] + 1
-        assert len(world.relay.posts) == 1 and len(world.core.context.book) == 0
+        assert len(world.relay.posts) == 1 and len(world.business.context.book) == 0
 
     story(main, tmp_path, resend_hours=0)

@@ -24,11 +24,11 @@ KEPT = 30 * DAY_MS
 
 async def pass_time(world, ms):
     world.clock.now_ms += ms
-    await world.core.duties.round()
+    await world.business.duties.round()
 
 
 async def count(world):
-    return (await world.core.context.database.fetch(MESSAGES))[0][0]
+    return (await world.business.context.database.fetch(MESSAGES))[0][0]
 
 
 async def is_unknown(world, message_id):
@@ -86,7 +86,7 @@ def test_a_received_message_loses_its_body_first_and_its_id_when_the_relay_canno
         await deliver(world, item)
         event = (await world.events(1, EventKind.MESSAGE))[0]
         await pass_time(world, KEPT + 1)
-        assert await world.core.context.database.fetch(RECEIVED) == [(2, 1)]
+        assert await world.business.context.database.fetch(RECEIVED) == [(2, 1)]
         assert await is_unknown(world, event.message_id)
         with pytest.raises(RemoteRefused) as refused:
             await world.front.call(MarkRead(BUSINESS, event.message_id))
@@ -94,7 +94,7 @@ def test_a_received_message_loses_its_body_first_and_its_id_when_the_relay_canno
         await deliver(world, item)
         assert (await world.front.call(ReadEvents(BUSINESS))).events == []
         await pass_time(world, SURE_MS - KEPT)
-        assert await world.core.context.database.fetch(RECEIVED) == []
+        assert await world.business.context.database.fetch(RECEIVED) == []
 
     story(main, tmp_path)
 
@@ -137,7 +137,7 @@ def test_deliveries_that_failed_keep_their_messages_until_they_are_through(tmp_p
         emitter = await world.emitter()
         assert [event.text for event in await drain(emitter)] == ["hello"] * 3
         await pass_time(world, SWEEP_MS)
-        assert await world.core.context.database.fetch(RECEIVED) == [(2, 1)] * 3
+        assert await world.business.context.database.fetch(RECEIVED) == [(2, 1)] * 3
 
     story(main, tmp_path, keep_messages_days=1)
 
@@ -202,8 +202,8 @@ def test_a_backlog_is_forgotten_in_one_round_whatever_clocks_say(tmp_path, monke
             await world.send(str(number))
         await world.statuses(28)
         unit = Unit()
-        world.core.context.events.delete(unit, world.core.context.events.last)
-        await world.core.context.database.commit(unit)
+        world.business.context.events.delete(unit, world.business.context.events.last)
+        await world.business.context.database.commit(unit)
         world.clock.now_ms = now_ms
         await pass_time(world, KEPT + 1)
         assert await count(world) == 4

@@ -17,7 +17,7 @@ SESSIONS = Statement("SELECT sealed FROM session")
 
 async def parts(world):
     """Return the sizes of the parts by kind."""
-    rows = await world.core.context.database.fetch(PARTS)
+    rows = await world.business.context.database.fetch(PARTS)
     return {kind: [len(sealed) for part, _, sealed in rows if part == kind] for kind in PartKind}
 
 
@@ -40,7 +40,7 @@ async def meet_and_lose(world, lost):
 def test_late_messages_are_read_after_a_restart_and_their_rows_go(tmp_path):
     async def main(world):
         _, late = await meet_and_lose(world, 100)
-        [[record]] = await world.core.context.database.fetch(SESSIONS)
+        [[record]] = await world.business.context.database.fetch(SESSIONS)
         assert len(record) <= 700
         sizes = (await parts(world))[PartKind.SKIPPED]
         assert len(sizes) == 8 and max(sizes) <= 1_104
@@ -92,7 +92,7 @@ def test_dropped_sessions_leave_no_parts(tmp_path, how):
     async def main(world):
         await meet_and_lose(world, 3)
         assert (await parts(world))[PartKind.SKIPPED]
-        context, unit = world.core.context, Unit()
+        context, unit = world.business.context, Unit()
         if how == "all":
             context.peers.drop_sessions(unit)
         else:
@@ -110,7 +110,7 @@ def test_damaged_part_costs_its_late_messages_and_no_more(tmp_path):
         phone, late = await meet_and_lose(world, 3)
         damage = Unit()
         damage.add(Statement("UPDATE session_part SET sealed = ?"), os.urandom(100))
-        await world.core.context.database.commit(damage)
+        await world.business.context.database.commit(damage)
         await world.restart()
         await world.attached()
         await deliver(world, late[0], phone.write("on"))

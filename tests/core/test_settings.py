@@ -157,7 +157,7 @@ def test_settings_of_another_account_are_not_told(tmp_path):
         for request in (GetApplication(CUSTOMER), PatchApplication(CUSTOMER, b"{}"), GetProviders(CUSTOMER)):
             with pytest.raises(RemoteRefused) as refused:
                 await w.front.call(request)
-            assert refused.value.code == "token.invalid"
+            assert refused.value.code == "account.unknown"
 
     story(main, tmp_path)
 
@@ -184,14 +184,14 @@ def test_the_own_certificate_stays_until_it_ends_soon_or_lacks_a_name(tmp_path):
 def test_what_another_core_stores_is_taken_over(tmp_path):
     async def main(w):
         await patch(w, {"odd": 1})
-        await w.core.settings.refresh()
-        w.core.schedule.effect = None
-        await w.core.settings.refresh()
-        assert w.core.schedule.effect is None  # nothing new: nothing is read
+        await w.business.settings.refresh()
+        w.business.schedule.effect = None
+        await w.business.settings.refresh()
+        assert w.business.schedule.effect is None  # nothing new: nothing is read
         await patch(w, {"odd": 2})
-        w.core.schedule.effect = None
-        await w.core.settings.refresh()
-        assert w.core.schedule.effect.concurrency == 24
+        w.business.schedule.effect = None
+        await w.business.settings.refresh()
+        assert w.business.schedule.effect.concurrency == 24
 
     story(main, tmp_path)
 

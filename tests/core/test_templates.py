@@ -102,7 +102,7 @@ def test_templates_are_bounded_and_belong_to_their_account(tmp_path: Path, monke
         await world.front.call(ImportTemplates(BUSINESS, many[:2]))
         await world.front.call(ImportTemplates(BUSINESS, many[:2]))
         assert await code_of(world.front.call(NewTemplate(BUSINESS, HELLO))) == "overloaded"
-        assert await code_of(world.front.call(ListTemplates(CUSTOMER))) == "token.invalid"
-        assert await code_of(world.front.call(NewTemplate(CUSTOMER, HELLO))) == "token.invalid"
+        assert await code_of(world.front.call(ListTemplates(CUSTOMER))) == "account.unknown"
+        assert await code_of(world.front.call(NewTemplate(CUSTOMER, HELLO))) == "account.unknown"
 
     story(main, tmp_path)

@@ -358,12 +358,12 @@ def test_message_under_a_signed_prekey_that_is_gone_is_unreadable_and_one_within
     async def main(world):
         stale = world.relay.bundle_of_business()
         world.clock.now_ms += SIGNED_PREKEY_LIFE_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         await deliver(world, (await meet_with(world.phone, stale)).write("late but in time"))
         [message] = await world.events(1, EventKind.MESSAGE)
         assert message.text == "late but in time"
         world.clock.now_ms += SIGNED_PREKEY_LIFE_MS + SIGNED_PREKEY_GRACE_MS
-        await world.core.duties.round()
+        await world.business.duties.round()
         await deliver(world, (await meet_with(Phone(OTHER), stale)).write("too late"))
         [unreadable] = await world.events(1, EventKind.UNREADABLE)
         assert unreadable.peer == OTHER
@@ -406,10 +406,10 @@ def test_question_about_a_peer_that_cannot_be_served_says_why(tmp_path):
         calls = {
             GetPeer("five"): "number.invalid",
             GetPeer(BUSINESS): "recipient.is_sender",
-            GetPeer(CUSTOMER, "491713920009"): "token.invalid",
+            GetPeer(CUSTOMER, "491713920009"): "account.unknown",
             AcceptIdentity(CUSTOMER, "x"): "peer.unknown",
             ListPeers(limit=0): "parameter.invalid",
-            ListPeers(account="491713920009"): "token.invalid",
+            ListPeers(account="491713920009"): "account.unknown",
         }
         for call, code in calls.items():
             assert await refused(world.front.call(call)) == code

@@ -9,6 +9,7 @@ from typing import Any
 import uvloop
 
 from corefast.core.app import Core
+from corefast.core.business import Business
 from corefast.core.config import CoreConfig
 from corefast.core.secrets import load_secrets
 from corefast.errors import StoreFull
@@ -61,18 +62,23 @@ class World:
     async def start(self, *, folder: Path | None = None, **settings: Any) -> None:
         folder = folder or self.folder / "core"
         folder.mkdir(exist_ok=True)
-        place = engine.current.settings(folder, "core")
-        self.config = CoreConfig(data_dir=str(folder), relay=self.relay.url, number=BUSINESS, **place, **settings)
+        settings = {"number": BUSINESS, **engine.current.settings(folder, "core"), **settings}
+        self.config = CoreConfig(data_dir=str(folder), relay=self.relay.url, **settings)
         self.core = await Core.open(folder, self.config, self.clock)
         self.port = await self.core.listen("127.0.0.1", 0)
         self.front = await self.connect(folder / "front.secret")
+
+    @property
+    def business(self) -> Business:
+        """The account that the core was started with."""
+        return self.core.find(BUSINESS)
 
     async def connect(self, secret_file: Path) -> Peer:
         secret = load_secrets(secret_file, lambda size: b"")[0]
         return await connect("127.0.0.1", self.port, initiator_psk(secret), gateway_codec, Silent())
 
     async def emitter(self) -> Peer:
-        return await self.connect(self.folder / "core" / "webhooks.secret")
+        return await self.connect(Path(self.config.data_dir) / "webhooks.secret")
 
     async def stop(self) -> None:
         self.front.close()
@@ -83,7 +89,7 @@ class World:
         await self.start(**settings)
 
     async def attached(self) -> None:
-        await self.core.relay.peer()
+        await self.business.relay.peer()
 
     def send(self, body: str, to: str = CUSTOMER, **more: Any) -> Awaitable[Accepted]:
         return self.front.call(Send(BUSINESS, to, Text(body), **more))
@@ -106,7 +112,7 @@ class World:
 
     def break_commits(self) -> Callable[[], None]:
         """Let every commit fail from now on, until the returned function is called."""
-        lease, database = self.core.context.lease, self.core.context.database
+        lease, database = self.business.context.lease, self.business.context.database
 
         def fail() -> list[Op]:
             raise StoreFull("the disk is full")

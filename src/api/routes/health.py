@@ -48,8 +48,11 @@ class HealthView:
         return answer_json(200 if is_ready else 503, ReadyAnswer("ready" if is_ready else "not ready", checks))
 
     async def _v1(self, request: Request) -> Answer:
-        await self._keys.require(request)
-        return answer_json(200, HealthAnswer(GatewayHealth((await self._ask()).gateway_status)))
+        caller = await self._keys.require(request)
+        health = await self._core.call(
+            GetHealth(caller.account), Health, timeout_ms=PROBE_TIMEOUT_MS, link_wait_ms=PROBE_TIMEOUT_MS // 4
+        )
+        return answer_json(200, HealthAnswer(GatewayHealth(health.gateway_status)))
 
     async def _ask(self) -> Health:
         """Return the core's health, at most `REUSE_MS` old; callers at the same time share one call."""

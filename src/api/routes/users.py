@@ -72,7 +72,7 @@ class Users:
 
     async def _list(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.ADMIN)
-        found = await self._core.call(ListUsers(caller.account), UserList)
+        found = await self._core.call(ListUsers(_reach(caller)), UserList)
         return answer_json(200, UserAnswer([UserItem(each.username, each.role) for each in found.users]))
 
     async def _make(self, request: Request) -> Answer:
@@ -83,20 +83,20 @@ class Users:
 
     async def _get(self, request: Request) -> Answer:
         caller = await self._caller(request)
-        found = await self._core.call(GetUser(caller.account, request.path["username"]), UserView)
+        found = await self._core.call(GetUser(_reach(caller), request.path["username"]), UserView)
         return answer_json(200, UserAnswer([UserItem(found.username, found.role)]))
 
     async def _set_password(self, request: Request) -> Answer:
         caller = await self._caller(request)
         wanted: PasswordRequest = self._password_body.decode(await request.body())
         changed = await self._core.call(
-            SetPassword(caller.account, request.path["username"], wanted.password), UserView
+            SetPassword(_reach(caller), request.path["username"], wanted.password), UserView
         )
         return _name(200, changed)
 
     async def _delete(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.ADMIN)
-        return _name(200, await self._core.call(DeleteUser(caller.account, request.path["username"]), UserView))
+        return _name(200, await self._core.call(DeleteUser(_reach(caller), request.path["username"]), UserView))
 
     async def _caller(self, request: Request) -> KeyView:
         """Return who calls, an administrator or the user that the path names."""
@@ -104,6 +104,11 @@ class Users:
         if Scope.ADMIN not in caller.scopes and caller.user != request.path["username"]:
             raise ScopeMissing("only an administrator may see and change other users")
         return caller
+
+
+def _reach(caller: KeyView) -> str:
+    """Return whose users the caller may see: those of one account, or everybody's."""
+    return "" if caller.may_choose else caller.account
 
 
 def _name(status: int, user: UserView) -> Answer:

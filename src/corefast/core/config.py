@@ -13,7 +13,9 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Annotated[str, Meta(description="folder of the database, the master key and the secrets of the roles")]
     relay: Annotated[str, Meta(description="URL of the relay, corefast://host:port/#key, as it prints it")]
-    number: Annotated[str, Meta(description="the business's number, in international form")]
+    number: Annotated[
+        str, Meta(description="the business's number, in international form (default: those registered by the API)")
+    ] = ""
     listen: Annotated[str, Meta(description="address and port for fronts and emitters; port 0 takes any")] = (
         "127.0.0.1:4461"
     )

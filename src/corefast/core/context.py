@@ -1,4 +1,4 @@
-"""What every part of a core shares: whose account it is, its keys, its stores, clock and randomness."""
+"""What the parts of a core share: what belongs to the process, and what to one account."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,15 @@ from corefast.core.store.events import EventStore
 from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import KeyStore
-from corefast.core.store.lease import Lease
+from corefast.core.store.lease import Floors, Lease
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.core.store.resend import ResendStore
+from corefast.core.store.span import Span
 from corefast.endpoint.resend import Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
+from corefast.endpoint.vault import Vault
 from corefast.store.database import Database
 
 
@@ -47,15 +49,28 @@ class Bell:
             listener()
 
 
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """What all accounts of a core have in common."""
+
+    shard: int
+    clock: Callable[[], int]
+    """Unix time in milliseconds."""
+    random: Callable[[int], bytes]
+    database: Database
+    vault: Vault
+    lease: Lease
+    next_peer: Sequence
+    """Peers of all accounts are numbered together: sessions are named by their peer alone."""
+
+
 class Context(msgspec.Struct, kw_only=True):
     """One account as this process holds it."""
 
     number: str
-    shard: int
+    span: Span
     own: OwnKeys
     ids: Ids
     clock: Callable[[], int]
-    """Unix time in milliseconds."""
     random: Callable[[int], bytes]
     bell: Bell
     identity_policy: Policy = Policy.FLAG
@@ -66,7 +81,9 @@ class Context(msgspec.Struct, kw_only=True):
     """Kinds of inbound media that are fetched before their message is told."""
 
     database: Database
+    vault: Vault
     lease: Lease
+    floors: Floors
     keys: KeyStore
     peers: PeerStore
     messages: MessageStore
@@ -80,3 +97,11 @@ class Context(msgspec.Struct, kw_only=True):
     next_message: Sequence
     next_peer: Sequence
     next_inbound: Sequence
+
+    @property
+    def account(self) -> int:
+        return self.span.account
+
+    @property
+    def shard(self) -> int:
+        return self.span.shard

@@ -1,18 +1,19 @@
-"""Opens an account: its keys, made on the first start, and where its tables have come to."""
+"""Opens a core's database and the accounts in it: their keys, and where their tables have come to."""
 
 from collections.abc import Callable
 
-from corefast.core.context import Bell, Context, Sequence
+from corefast.core.context import Bell, Context, Process, Sequence
 from corefast.core.ids import ID_KEY_BYTES, Ids
 from corefast.core.store.deliveries import DeliveryStore
 from corefast.core.store.events import EventStore
 from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import PHASE_NEW, AccountRow, KeyStore
-from corefast.core.store.lease import Lease
+from corefast.core.store.lease import Floors, Lease
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.core.store.resend import ResendStore
+from corefast.core.store.span import FIRST_ACCOUNT, Span
 from corefast.endpoint.resend import Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.vault import Vault
@@ -24,66 +25,90 @@ from corefast.store.database import Database, Unit
 Random = Callable[[int], bytes]
 
 
-async def open_context(
-    database: Database, vault: Vault, number: str, shard: int, clock: Callable[[], int], random: Random
-) -> tuple[Context, AccountRow]:
-    """Take the lease and return the account; raise `SetupError` where the folder belongs to another one."""
+async def open_process(
+    database: Database, vault: Vault, shard: int, clock: Callable[[], int], random: Random
+) -> Process:
+    """Take the lease: from here on this process writes, and an earlier one does not."""
     lease = Lease(database, shard)
     await lease.take()
-    keys = KeyStore(database, vault)
-    account, own = await _open_account(database, keys, number, random)
-    messages, peers = MessageStore(database, vault), PeerStore(database, vault)
-    inbound, events = InboundStore(database, vault), EventStore(database, vault, clock)
-    events.last = max(await events.last_id(), lease.event_floor)
-    floor = shard << 48
-    context = Context(
-        number=number,
+    last_peer = await PeerStore(database, vault, FIRST_ACCOUNT).last_id()
+    return Process(
         shard=shard,
-        own=own,
-        ids=Ids(account.id_key),
         clock=clock,
         random=random,
-        bell=Bell(),
         database=database,
+        vault=vault,
         lease=lease,
+        next_peer=Sequence(max(last_peer, Span(FIRST_ACCOUNT, shard).floor)),
+    )
+
+
+async def open_context(process: Process, keys: KeyStore, row: AccountRow) -> Context:
+    """Return an account; raise `SetupError` where its keys cannot be opened."""
+    span = Span(keys.account, process.shard)
+    stores = process.database, process.vault
+    messages, inbound = MessageStore(*stores, span), InboundStore(*stores, span)
+    events = EventStore(*stores, span, process.clock)
+    floors = Floors(process.database, span)
+    await floors.load()
+    events.last = max(await events.last_id(), floors.event)
+    return Context(
+        number=row.number,
+        span=span,
+        own=await _open_own(keys, row),
+        ids=Ids(row.id_key),
+        clock=process.clock,
+        random=process.random,
+        bell=Bell(),
+        database=process.database,
+        vault=process.vault,
+        lease=process.lease,
+        floors=floors,
         keys=keys,
-        peers=peers,
+        peers=PeerStore(*stores, span.account),
         messages=messages,
         inbound=inbound,
         events=events,
-        deliveries=DeliveryStore(database, vault, shard),
-        idempotency=IdempotencyStore(database),
-        resends=ResendStore(database, vault),
+        deliveries=DeliveryStore(*stores, span),
+        idempotency=IdempotencyStore(process.database, span.account),
+        resends=ResendStore(*stores, span.account),
         book=Book(0),
-        next_message=Sequence(max(await messages.last_id(), lease.message_floor)),
-        next_peer=Sequence(max(await peers.last_id(), floor)),
-        next_inbound=Sequence(max(await inbound.last_id(), floor)),
+        next_message=Sequence(max(await messages.last_id(), floors.message)),
+        next_peer=process.next_peer,
+        next_inbound=Sequence(max(await inbound.last_id(), span.floor)),
     )
-    return context, account
 
 
-async def _open_account(database: Database, keys: KeyStore, number: str, random: Random) -> tuple[AccountRow, OwnKeys]:
+async def load_account(keys: KeyStore) -> AccountRow | None:
+    """Return the account's row, None where there is none; raise `SetupError` under another master key."""
     try:
-        account = await keys.load()
-        if account is None:
-            return await _make_account(database, keys, number, random)
-        if account.number != number:
-            raise SetupError("--number: the data folder belongs to another number; choose another folder")
-        own = OwnKeys.restore(account.own_keys, await keys.load_prekeys())
-        wipe(account.own_keys)
-        return account, own
-    except (SealBroken, SnapshotInvalid) as error:
-        raise SetupError(
-            f"the account's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
-        ) from None
+        return await keys.load()
+    except SealBroken as error:
+        raise _unopened(error) from None
 
 
-async def _make_account(database: Database, keys: KeyStore, number: str, random: Random) -> tuple[AccountRow, OwnKeys]:
-    own = OwnKeys.new(random)
-    link_key = KeyPair.generate(random).private
-    account = AccountRow(number, PHASE_NEW, own.encode_account(), link_key, random(ID_KEY_BYTES))
+async def _open_own(keys: KeyStore, row: AccountRow) -> OwnKeys:
+    try:
+        own = OwnKeys.restore(row.own_keys, await keys.load_prekeys())
+    except SnapshotInvalid as error:
+        raise _unopened(error) from None
+    wipe(row.own_keys)
+    return own
+
+
+def _unopened(error: Exception) -> SetupError:
+    return SetupError(
+        f"the account's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
+    )
+
+
+async def make_account(process: Process, keys: KeyStore, number: str) -> AccountRow:
+    """Make an account's keys, durable before anybody hears of them."""
+    own = OwnKeys.new(process.random)
+    link_key = KeyPair.generate(process.random).private
+    row = AccountRow(number, PHASE_NEW, own.encode_account(), link_key, process.random(ID_KEY_BYTES))
     unit = Unit()
-    keys.create(unit, account)
-    wipe(account.own_keys)
-    await database.commit(unit)
-    return account, own
+    keys.create(unit, row)
+    Floors(process.database, Span(keys.account, process.shard)).create(unit)
+    await process.database.commit(unit)
+    return row

@@ -64,14 +64,20 @@ class KeyView(msgspec.Struct, frozen=True, array_like=True, tag=2):
     created_ms: int
     user: str = ""
     """The user whose token it is; empty for an API key."""
+    may_choose: bool = False
+    """Administers every account and names one in each request; *account* is the only one there is, or empty."""
 
 
 class NewKey(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """→ `NewKeyMade`. With *key* an existing secret is taken over (`cf_…`), and a repeat is harmless."""
+    """→ `NewKeyMade`. With *key* an existing secret is taken over (`cf_…`), and a repeat is harmless.
+
+    *account* may be left out where there is one, here and in what follows. Errors: `account.unknown`.
+    """
 
     name: str
     scopes: tuple[Scope, ...] = (Scope.SEND, Scope.READ, Scope.ADMIN)
     key: str = ""
+    account: str = ""
 
 
 class NewKeyMade(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -82,7 +88,9 @@ class NewKeyMade(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class ListKeys(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """→ `Keys`."""
+    """→ `Keys`; of all accounts where none is named."""
+
+    account: str = ""
 
 
 class Keys(msgspec.Struct, frozen=True, array_like=True, tag=6):
@@ -233,10 +241,13 @@ class SetWebhook(msgspec.Struct, frozen=True, array_like=True, tag=20):
 
     url: str
     statuses: tuple[State, ...] = (State.SENT, State.DELIVERED, State.READ, State.FAILED)
+    account: str = ""
 
 
 class GetWebhook(msgspec.Struct, frozen=True, array_like=True, tag=21):
     """→ `Webhook`."""
+
+    account: str = ""
 
 
 class Webhook(msgspec.Struct, frozen=True, array_like=True, tag=22):
@@ -254,9 +265,10 @@ class Webhook(msgspec.Struct, frozen=True, array_like=True, tag=22):
 
 
 class ClaimDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=23):
-    """→ `Deliveries`: events due now, at most one of each conversation at a time, waiting up to *wait_ms*.
+    """→ `Deliveries`: events due now of one account, at most one of each conversation at a time.
 
-    A claim lasts as long as the link that made it. Without a webhook it waits and comes back empty.
+    It waits up to *wait_ms* for the first one; accounts take turns. A claim lasts as long as the link that made it.
+    Without a webhook it waits and comes back empty.
     """
 
     limit: int = 100
@@ -296,6 +308,7 @@ class ListDead(msgspec.Struct, frozen=True, array_like=True, tag=26):
     """→ `DeadDeliveries`: those that used up their schedule, oldest first."""
 
     limit: int = 100
+    account: str = ""
 
 
 class DeadDelivery(msgspec.Struct, frozen=True, array_like=True):
@@ -314,6 +327,7 @@ class ReplayDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=28):
     """Put dead deliveries (all of them when *event_ids* is empty) back on the schedule. → `Done`."""
 
     event_ids: list[str] = []
+    account: str = ""
 
 
 # ── peers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -392,7 +406,9 @@ class Peers(msgspec.Struct, frozen=True, array_like=True, tag=45):
 
 
 class GetHealth(msgspec.Struct, frozen=True, array_like=True, tag=30):
-    """→ `Health`."""
+    """→ `Health` of an account; where none is named, of the worst."""
+
+    account: str = ""
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True, tag=31):

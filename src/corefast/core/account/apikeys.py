@@ -5,7 +5,8 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
-from corefast.core.context import Context
+from corefast.core.account.directory import Directory
+from corefast.core.context import Process
 from corefast.core.store.apikeys import ApiKeyRow, ApiKeyStore
 from corefast.errors import Overloaded, ParameterInvalid, ParameterMissing, TokenInvalid
 from corefast.limits import MAX_API_KEYS
@@ -19,11 +20,12 @@ _MAX_NAME_CHARACTERS = 100
 
 
 class ApiKeys:
-    """All keys in memory, by digest."""
+    """All keys of all accounts in memory, by digest; each opens one account."""
 
-    def __init__(self, context: Context, store: ApiKeyStore) -> None:
-        self._context = context
+    def __init__(self, process: Process, store: ApiKeyStore, directory: Directory) -> None:
+        self._process = process
         self._store = store
+        self._directory = directory
         self._views: dict[bytes, KeyView] = {}
 
     async def load(self) -> None:
@@ -42,18 +44,21 @@ class ApiKeys:
 
     async def make(self, request: NewKey) -> NewKeyMade:
         """Make a key, or take over one that exists elsewhere."""
-        key = request.key or PREFIX + urlsafe_b64encode(self._context.random(32)).rstrip(b"=").decode()
+        account = self._directory.account_of(request.account)
+        key = request.key or PREFIX + urlsafe_b64encode(self._process.random(32)).rstrip(b"=").decode()
         self._check_new(request, key)
         digest = hashlib.sha256(key.encode()).digest()
         if (known := self._views.get(digest)) is not None:
+            if known.account != self._directory.number_of(account):
+                raise ParameterInvalid("this key is another number's")
             return NewKeyMade(known, key)
         if len(self._views) >= MAX_API_KEYS:
             raise Overloaded(f"there are {MAX_API_KEYS} keys already; revoke some", retry_after_ms=60_000)
         scopes = tuple(dict.fromkeys(request.scopes))
-        row = ApiKeyRow(self._context.random(8).hex(), digest, request.name, scopes, self._context.clock())
+        row = ApiKeyRow(self._process.random(8).hex(), account, digest, request.name, scopes, self._process.clock())
         unit = Unit()
         self._store.put(unit, row)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
         self._views[digest] = self._view(row)
         return NewKeyMade(self._views[digest], key)
 
@@ -66,7 +71,9 @@ class ApiKeys:
             raise ParameterInvalid(f"a key is {PREFIX} and at least {_MIN_CHARACTERS - len(PREFIX)} random characters")
 
     def list(self, request: ListKeys) -> Keys:
-        return Keys(sorted(self._views.values(), key=lambda view: (view.created_ms, view.id)))
+        number = self._directory.resolve(request.account) if request.account else ""
+        views = [view for view in self._views.values() if number in ("", view.account)]
+        return Keys(sorted(views, key=lambda view: (view.created_ms, view.id)))
 
     async def revoke(self, request: RevokeKey) -> Done:
         """Delete a key; raise `TokenInvalid` where none has this id. It stops working before this returns."""
@@ -77,11 +84,11 @@ class ApiKeys:
         unit = Unit()
         self._store.delete(unit, request.id)
         try:
-            await self._context.database.commit(unit)
+            await self._process.database.commit(unit)
         except BaseException:
             self._views[digest] = view
             raise
         return Done()
 
     def _view(self, row: ApiKeyRow) -> KeyView:
-        return KeyView(row.id, row.name, self._context.number, row.scopes, row.made_ms)
+        return KeyView(row.id, row.name, self._directory.number_of(row.account), row.scopes, row.made_ms)

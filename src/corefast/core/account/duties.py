@@ -1,10 +1,9 @@
 """Housekeeping: what is too old is dropped, and prekeys are rotated."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from corefast.core.account.retention import SURE_MS, Retention
 from corefast.core.account.stock import Stock
-from corefast.core.account.users import Users
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
@@ -26,6 +25,10 @@ _CHUNK = 2_000
 """Events dropped by one unit."""
 
 
+Chore = Callable[[Unit], None]
+"""Adds to a unit what is to be swept for the whole process."""
+
+
 class Duties:
     """Run in rounds, from `run` until it is cancelled."""
 
@@ -35,15 +38,15 @@ class Duties:
         feed: Feed,
         schedule: Schedule,
         stock: Stock,
-        users: Users,
         resender: Resender,
         retention: Retention,
+        chores: Sequence[Chore],
     ) -> None:
         self._context = context
         self._feed = feed
         self._schedule = schedule
         self._stock = stock
-        self._users = users
+        self._chores = chores
         self._resender = resender
         self._retention = retention
         self._swept_ms = 0
@@ -71,7 +74,8 @@ class Duties:
         unit = Unit()
         context.idempotency.sweep(unit, now_ms - IDEMPOTENCY_LIFE_MS)
         context.deliveries.sweep(unit, now_ms - EVENT_LIFE_MS)
-        self._users.sweep(unit)
+        for chore in self._chores:
+            chore(unit)
         await context.database.commit(unit)
         await self._resender.sweep(now_ms)
         await self._retention.sweep(now_ms)
@@ -94,6 +98,6 @@ class Duties:
         while step < cut:
             step = min(await context.events.nth(step, _CHUNK) or cut, cut)
             unit = Unit()
-            context.lease.keep_floors(unit, context.next_message.last, context.events.last)
+            context.floors.keep(unit, context.next_message.last, context.events.last)
             context.events.delete(unit, step)
             await context.database.commit(unit)

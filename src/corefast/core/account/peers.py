@@ -19,7 +19,6 @@ from corefast.errors import (
     ParameterInvalid,
     PeerUnknown,
     RecipientIsSender,
-    TokenInvalid,
 )
 from corefast.limits import MAX_PAGE
 from corefast.protocol.pin import Pin
@@ -40,7 +39,7 @@ class Peers:
         return {GetPeer: self.show, PinPeer: self.pin, AcceptIdentity: self.accept, ListPeers: self.list}
 
     async def show(self, request: GetPeer) -> PeerView:
-        async with self._lane(request.number, request.account) as lane:
+        async with self._lane(request.number) as lane:
             return await self._view(lane)
 
     async def pin(self, request: PinPeer) -> PeerView:
@@ -55,7 +54,7 @@ class Peers:
             lane.standing = msgspec.structs.replace(lane.standing, pin=pin)
             return True
 
-        return await self._change(request.number, request.account, change)
+        return await self._change(request.number, change)
 
     async def accept(self, request: AcceptIdentity) -> PeerView:
         """Acknowledge the identity key that the peer has, if it is the one that the caller means."""
@@ -70,20 +69,19 @@ class Peers:
             lane.standing = msgspec.structs.replace(lane.standing, is_acknowledged=True)
             return True
 
-        return await self._change(request.number, request.account, change)
+        return await self._change(request.number, change)
 
     async def list(self, request: ListPeers) -> gateway.Peers:
-        self._check_account(request.account)
         if not 1 <= request.limit <= MAX_PAGE or request.after < 0:
             raise ParameterInvalid(f"limit is from 1 to {MAX_PAGE}, after from 0")
         rows = await self._context.peers.notable(request.after, request.limit)
         views = [self._listed(row) for row in rows]
         return gateway.Peers(views, rows[-1].id if len(rows) == request.limit else 0)
 
-    async def _change(self, number: str, account: str, change: Callable[[Unit, Lane], bool]) -> PeerView:
+    async def _change(self, number: str, change: Callable[[Unit, Lane], bool]) -> PeerView:
         """Commit what *change* adds, where it says that something has changed."""
         context = self._context
-        async with self._lane(number, account) as lane:
+        async with self._lane(number) as lane:
             unit = Unit()
             if change(unit, lane):
                 context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
@@ -94,9 +92,8 @@ class Peers:
             return await self._view(lane)
 
     @asynccontextmanager
-    async def _lane(self, text: str, account: str) -> AsyncIterator[Lane]:
+    async def _lane(self, text: str) -> AsyncIterator[Lane]:
         """Give the loaded lane of a number, in any spelling."""
-        self._check_account(account)
         number = canonical_number(text)
         if number == self._context.number:
             raise RecipientIsSender("this is the account's own number")
@@ -104,10 +101,6 @@ class Peers:
             while not lane.is_loaded:
                 await self._lanes.loaded(lane)
             yield lane
-
-    def _check_account(self, account: str) -> None:
-        if account not in ("", self._context.number):
-            raise TokenInvalid("this key belongs to another account")
 
     async def _view(self, lane: Lane) -> PeerView:
         digits, identity, own = "", lane.identity, self._context.own.identity.public

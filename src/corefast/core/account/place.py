@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from corefast import metrics
 from corefast.core.account.stock import Stock
 from corefast.core.context import Context
 from corefast.core.store.events import Fact
@@ -119,7 +118,6 @@ class Place:
         self._adopt = False
         self.refusal = ""
         self._peer = peer
-        metrics.core_relay_connected.set(1)
         log.info("attached to the relay")
         for listener in self.on_attached:
             listener(peer)
@@ -194,7 +192,6 @@ class Place:
     def lost(self, peer: Peer, error: Exception | None) -> None:
         if peer is self._peer:
             self._peer = None
-            metrics.core_relay_connected.set(0)
             for listener in self.on_lost:
                 listener()
 
@@ -226,11 +223,11 @@ class Place:
         context = self._context
         unit = Unit()
         self._drop_sessions(unit)
-        context.lease.raise_floors(unit, context.next_message.last, context.events.last)
+        context.floors.rise(unit, context.next_message.last, context.events.last)
         phase = PHASE_NEW if self._account.phase == PHASE_NEW else PHASE_REGISTERED
         await self._save_phase(unit, phase)
-        context.next_message.last = context.lease.message_floor
-        context.events.last = context.lease.event_floor
+        context.next_message.last = context.floors.message
+        context.events.last = context.floors.event
         log.warning("this copy of the account takes over, as --adopt-restored asks")
 
     def _drop_sessions(self, unit: Unit) -> None:

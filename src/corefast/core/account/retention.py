@@ -24,12 +24,12 @@ Page = Callable[[int, int, int], Awaitable[list[OldMessage]]]
 
 
 class Retention:
-    """Sweeps the rows of our shard."""
+    """Sweeps the rows of our account and shard."""
 
     def __init__(self, context: Context, keep_days: int) -> None:
         self._context = context
         self._keep_ms = keep_days * DAY_MS
-        self._shard = (context.shard << 48, context.shard + 1 << 48)
+        self._ids = (context.span.floor, context.span.last + 1)
 
     async def sweep(self, now_ms: int) -> None:
         """Drop what is too old; nothing where messages are kept for ever."""
@@ -45,7 +45,7 @@ class Retention:
 
     async def _old(self, load: Page, now_ms: int) -> AsyncIterator[list[OldMessage]]:
         """Walk the rows from the oldest one; yield those of each page that are too old."""
-        after, end = self._shard
+        after, end = self._ids
         before_ms = now_ms - self._keep_ms
         while rows := await load(after, end, PAGE_ROWS):
             after = rows[-1].id
@@ -60,7 +60,7 @@ class Retention:
         for start in range(0, len(rows), CHUNK_ROWS):
             unit = Unit()
             # So that no later process gives the ids of dropped rows again.
-            context.lease.keep_floors(unit, context.next_message.last, context.events.last)
+            context.floors.keep(unit, context.next_message.last, context.events.last)
             for row in rows[start : start + CHUNK_ROWS]:
                 context.messages.delete(unit, row)
             await context.database.commit(unit)

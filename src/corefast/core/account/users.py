@@ -6,12 +6,13 @@ from collections.abc import Callable
 from secrets import token_urlsafe
 from typing import Any
 
+from corefast.core.account.directory import Directory
 from corefast.core.account.guessing import Guessing
 from corefast.core.account.password import Hashes, check_password
 from corefast.core.account.tokens import KEY_BYTES, TOKEN_ID_BYTES, TOKEN_LIFE_S, Token, read_token, sign_token
-from corefast.core.context import Context
-from corefast.core.store.lease import ACCOUNT
-from corefast.core.store.users import EVERY_ACCOUNT, UserRow, UserStore
+from corefast.core.context import Process
+from corefast.core.store.span import EVERY_ACCOUNT
+from corefast.core.store.users import UserRow, UserStore
 from corefast.errors import (
     CorefastError,
     LoginRefused,
@@ -60,9 +61,10 @@ _SCOPES = {Role.ADMIN: (Scope.SEND, Scope.READ, Scope.ADMIN), Role.USER: (Scope.
 class Users:
     """Serves the messages of `wire.access`."""
 
-    def __init__(self, context: Context, store: UserStore) -> None:
-        self._context = context
+    def __init__(self, process: Process, store: UserStore, directory: Directory) -> None:
+        self._process = process
         self._store = store
+        self._directory = directory
         self._hashes = Hashes()
         self._guessing = Guessing()
         self._changing = asyncio.Lock()
@@ -92,9 +94,9 @@ class Users:
             await self._make_admin(admin_password, is_compatible)
 
     async def _make_key(self) -> bytes:
-        key, unit = self._context.random(KEY_BYTES), Unit()
+        key, unit = self._process.random(KEY_BYTES), Unit()
         self._store.put_key(unit, key)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
         return key
 
     async def _make_admin(self, password: str, is_compatible: bool) -> None:
@@ -121,13 +123,13 @@ class Users:
             user = await self._change(user, request.new_password, "new_password")
         elif user.is_first:
             raise PasswordUnchanged("Password must be changed: log in with new_password")
-        expires_s = self._context.clock() // 1_000 + TOKEN_LIFE_S
-        token = Token(user.username, user.epoch.hex(), self._context.random(TOKEN_ID_BYTES).hex(), expires_s)
+        expires_s = self._process.clock() // 1_000 + TOKEN_LIFE_S
+        token = Token(user.username, user.epoch.hex(), self._process.random(TOKEN_ID_BYTES).hex(), expires_s)
         return LoggedIn(sign_token(self._key, token), expires_s * 1_000)
 
     async def _authenticate(self, request: Login) -> UserRow:
         # A name is remembered for what was tried with it, so it has to be bounded like any.
-        name, address, clock = request.username[:64], request.address[:64], self._context.clock
+        name, address, clock = request.username[:64], request.address[:64], self._process.clock
         if wait_ms := self._guessing.wait_ms(name, address, clock()):
             raise LoginThrottled("too many wrong passwords; wait before the next try", retry_after_ms=wait_ms)
         self._guessing.failed(name, address, clock())  # first, so that tries at the same time count too
@@ -141,7 +143,7 @@ class Users:
         token = self._read(request.token)
         unit = Unit()
         self._store.revoke(unit, bytes.fromhex(token.id), token.expires_s * 1_000)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
         return Done()
 
     async def check(self, request: CheckToken) -> KeyView:
@@ -150,36 +152,39 @@ class Users:
         user = await self._store.load(token.username)
         if user is None or user.epoch.hex() != token.epoch or await self._store.is_revoked(bytes.fromhex(token.id)):
             raise TokenInvalid("the token was revoked; log in again: POST /v1/users/login")
-        account = self._context.number
-        return KeyView(f"user:{user.username}", user.username, account, _SCOPES[user.role], user.made_ms, user.username)
+        may_choose = user.account == EVERY_ACCOUNT
+        account = self._directory.only if may_choose else self._directory.number_of(user.account)
+        scopes = _SCOPES[user.role]
+        return KeyView(f"user:{user.username}", user.username, account, scopes, user.made_ms, user.username, may_choose)
 
     def _read(self, text: str) -> Token:
-        return read_token(self._key, text, self._context.clock() // 1_000)
+        return read_token(self._key, text, self._process.clock() // 1_000)
 
     def sweep(self, unit: Unit) -> None:
         """Forget revoked tokens that have ended."""
-        self._store.sweep(unit, self._context.clock())
+        self._store.sweep(unit, self._process.clock())
 
     # ── users ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def make(self, request: NewUser) -> UserView:
         """Add a user of one account."""
+        account = self._directory.account_of(request.account)
         _check_username(request.username)
         check_password(request.password, "password")
         if len(await self._store.load_all()) >= MAX_USERS:
             raise Overloaded(f"there are {MAX_USERS} users already; delete some", retry_after_ms=60_000)
-        return self._view(await self._add(request.username, ACCOUNT, Role.USER, request.password))
+        return self._view(await self._add(request.username, account, Role.USER, request.password))
 
     async def _add(self, username: str, account: int, role: Role, password: str, *, is_first: bool = False) -> UserRow:
-        context = self._context
+        process = self._process
         hashed = await self._hashes.make(password)
-        row = UserRow(username, account, role, hashed, context.random(_EPOCH_BYTES), is_first, context.clock())
+        row = UserRow(username, account, role, hashed, process.random(_EPOCH_BYTES), is_first, process.clock())
         async with self._changing:
             if await self._store.load(username) is not None:
                 raise UserExists("a user with this name exists already")
             unit = Unit()
             self._store.put(unit, row)
-            await context.database.commit(unit)
+            await process.database.commit(unit)
         return row
 
     async def get(self, request: GetUser) -> UserView:
@@ -196,10 +201,10 @@ class Users:
     async def _change(self, user: UserRow, password: str, field: str = "password") -> UserRow:
         """Store a new password; a new epoch ends all tokens."""
         check_password(password, field)
-        hashed, epoch = await self._hashes.make(password), self._context.random(_EPOCH_BYTES)
+        hashed, epoch = await self._hashes.make(password), self._process.random(_EPOCH_BYTES)
         unit = Unit()
         self._store.set_password(unit, user.username, hashed, epoch)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
         changed = await self._store.load(user.username)
         if changed is None:
             raise UserUnknown("there is no such user")
@@ -211,7 +216,7 @@ class Users:
         user = await self._find(request.account, request.username)
         unit = Unit()
         self._store.delete(unit, user.username)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
         return self._view(user)
 
     async def _find(self, account: str, username: str) -> UserRow:
@@ -221,11 +226,10 @@ class Users:
         return row
 
     def _may_see(self, account: str, row: UserRow) -> bool:
-        return account in ("", self._context.number) or row.account == EVERY_ACCOUNT
+        return not account or account == self._directory.number_of(row.account)
 
     def _view(self, row: UserRow) -> UserView:
-        account = "" if row.account == EVERY_ACCOUNT else self._context.number
-        return UserView(row.username, row.role, account, row.made_ms)
+        return UserView(row.username, row.role, self._directory.number_of(row.account), row.made_ms)
 
 
 def _check_username(username: str) -> None:

@@ -5,10 +5,7 @@ way. In memory there is a window of events behind the cursor, in conversations (
 """
 
 import asyncio
-import contextlib
 from base64 import b64encode
-
-from msgspec import structs
 
 from corefast import metrics
 from corefast.core.context import Context
@@ -21,7 +18,7 @@ from corefast.errors import CorefastError, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.logs import get_logger
 from corefast.store.database import Unit
-from corefast.wire.gateway import Deliveries, Delivery, EventKind, Outcome, SetWebhook, State, Webhook
+from corefast.wire.gateway import Delivery, EventKind, Outcome, SetWebhook, State, Webhook
 
 log = get_logger()
 
@@ -37,7 +34,7 @@ FIRST_PAUSE_MS, MAX_PAUSE_MS = 1_000, 32_000
 _MAX_URL_CHARACTERS = 2_048
 _SECRET_BYTES = 32
 _PAGE = 500
-_NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
+NO_WEBHOOK = Webhook("", "", SetWebhook("").statuses)
 _STATES = {
     Fact.SENT: (State.SENT,),
     Fact.DELIVERED: (State.DELIVERED,),
@@ -50,13 +47,11 @@ _STATES = {
 class Schedule:
     """Claims and outcomes of deliveries."""
 
-    def __init__(self, context: Context, feed: Feed) -> None:
+    def __init__(self, context: Context, feed: Feed, changed: asyncio.Event) -> None:
         self._context = context
         self._feed = feed
-        self.webhook = _NO_WEBHOOK
+        self.webhook = NO_WEBHOOK
         self.effect = effect_of({})
-        self.authorities = ""
-        """Names the certificates that emitters trust besides the system's; empty: none."""
         self._cursor = 0
         self._loaded = 0
         """The window holds every undelivered event up to here."""
@@ -72,13 +67,13 @@ class Schedule:
         self._reporting = asyncio.Lock()
         self._pause_ms = 0
         self._paused_until_ms = 0
-        self._changed = asyncio.Event()
-        context.bell.listen(self._changed.set)
+        self._changed = changed
+        context.bell.listen(changed.set)
 
     async def load(self) -> None:
         """Go on where the last process ended."""
         store = self._context.deliveries
-        self.webhook = await store.load_webhook() or _NO_WEBHOOK
+        self.webhook = await store.load_webhook() or NO_WEBHOOK
         self._cursor = self._loaded = max(await store.load_cursor(), self._feed.oldest)
         self._dead = await store.load_dead_ids(self._cursor)
         for row in await store.load_alive():
@@ -131,25 +126,16 @@ class Schedule:
                 self._conversations[pending.peer].ordered.remove(pending)
                 del self._open[position], self._window[position]
 
-    async def claim(self, owner: object, limit: int, wait_ms: int) -> Deliveries:
-        """Return what is due for *owner*, waiting for the first one as long as asked."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + min(max(wait_ms, 0), MAX_WAIT_MS) / 1_000
-        while True:
-            self._changed.clear()
-            claimed: list[Delivery] = []
-            if self.webhook.url:
-                await self._fill()
-                claimed = self._take_due(owner, min(max(limit, 1), MAX_PAGE))
-            left = deadline - loop.time()
-            if claimed or left <= 0:
-                return Deliveries(self._offer(), claimed)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, self._seconds_to_due())):
-                    await self._changed.wait()
+    async def take(self, owner: object, limit: int) -> list[Delivery]:
+        """Return what is due for *owner*; nothing where there is no webhook."""
+        if not self.webhook.url:
+            return []
+        await self._fill()
+        return self._take_due(owner, limit)
 
-    def _offer(self) -> Webhook:
-        return structs.replace(self.webhook, concurrency=self.effect.concurrency, authorities=self.authorities)
+    def count_of(self, owner: object) -> int:
+        """Return how many deliveries *owner* has in flight."""
+        return sum(pending.owner is owner for pending in self._open.values())
 
     def _take_due(self, owner: object, limit: int) -> list[Delivery]:
         now_ms = self._context.clock()
@@ -166,7 +152,8 @@ class Schedule:
                 claimed.append(Delivery(pending.event, pending.attempts + 1))
         return claimed
 
-    def _seconds_to_due(self) -> float:
+    def seconds_to_due(self) -> float:
+        """Return after how long a claim may find more than now, if nothing changes until then."""
         times = [due for each in self._conversations.values() if (due := each.due_ms()) is not None]
         if not times:
             return MAX_WAIT_MS / 1_000

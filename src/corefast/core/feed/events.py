@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 from corefast.core.context import Context
 from corefast.core.feed.cursor import decode_cursor, encode_cursor
 from corefast.core.ids import inbound_id, outbound_id
 from corefast.core.send.status import FAILURES
 from corefast.core.store.events import EventRow, Fact
-from corefast.errors import ContentMalformed, ParameterInvalid, TokenInvalid
+from corefast.errors import ContentMalformed, CursorInvalid, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.wire.body import Saying
 from corefast.wire.content import decode_content
@@ -35,15 +37,19 @@ class Feed:
         first = await self._context.events.first_id()
         self.oldest = first - 1 if first else self._context.events.last
 
+    def functions(self) -> dict[type, Callable[[Any], Any]]:
+        """Return what serves each message of this family."""
+        return {ReadEvents: self.read}
+
     async def read(self, request: ReadEvents) -> Events:
         """Return the events behind the cursor, waiting for the first one as long as asked."""
         context = self._context
-        if request.account != context.number:
-            raise TokenInvalid("this key belongs to another account")
         if request.limit < 1:
             raise ParameterInvalid("limit starts at 1")
         positions = decode_cursor(request.after) if request.after else {}
         after = positions.get(context.shard, self.oldest)
+        if not context.span.floor <= after <= context.span.last:
+            raise CursorInvalid("the cursor is another number's: use one of an earlier answer, or none")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + min(max(request.wait_ms, 0), MAX_WAIT_MS) / 1_000
         while True:

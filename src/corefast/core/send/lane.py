@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from enum import Enum
 from itertools import chain, islice
 
-from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.store.peers import Standing
 from corefast.endpoint.cipher import Correspondent
@@ -327,7 +326,6 @@ class Lanes:
                 lane.devices_version, lane.identity, lane.standing = row.devices_version, row.identity, row.standing
                 lane.devices, lane.registration_ids = row.devices, row.registration_ids
             lane.phase = Phase.HOT if lane.devices_version and lane.devices and not lane.waiting else Phase.DRY
-            metrics.core_sessions.set(len(self._lanes))
         self.release(lane, error)
         self.tell(lane)
 

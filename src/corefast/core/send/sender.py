@@ -32,7 +32,6 @@ from corefast.errors import (
     Overloaded,
     ParameterInvalid,
     RecipientIsSender,
-    TokenInvalid,
 )
 from corefast.limits import MAX_LANE_MESSAGES, MAX_WAITING_MESSAGES
 from corefast.logs import get_logger
@@ -169,8 +168,6 @@ class Sender:
     def _check(self, message: Send) -> str:
         """Return the recipient's number; raise what the sender has to change."""
         self._check_room()
-        if message.account != self._context.number:
-            raise TokenInvalid("this key belongs to another account")
         if not isinstance(message.body, TemplateCall):
             check_body(message.body, message.reply_to)
         if message.ttl_ms or message.opaque:

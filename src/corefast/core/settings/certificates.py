@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from corefast.core.context import Context
-from corefast.core.feed.deliveries import Schedule
+from corefast.core.context import Process
+from corefast.core.feed.rota import Rota
 from corefast.core.settings.certificate import (
     Pair,
     ends_ms,
@@ -22,7 +22,7 @@ from corefast.core.settings.certificate import (
     read_pair,
 )
 from corefast.core.store.settings import SettingStore
-from corefast.core.store.users import EVERY_ACCOUNT
+from corefast.core.store.span import EVERY_ACCOUNT
 from corefast.errors import CertificateUnknown, ParameterInvalid
 from corefast.store.database import Unit
 from corefast.wire.certificates import (
@@ -59,10 +59,10 @@ _decode_own = msgspec.json.Decoder(_Own).decode
 class Certificates:
     """Serves the messages of `wire.certificates`."""
 
-    def __init__(self, context: Context, store: SettingStore, schedule: Schedule) -> None:
-        self._context = context
+    def __init__(self, process: Process, store: SettingStore, rota: Rota) -> None:
+        self._process = process
         self._store = store
-        self._schedule = schedule
+        self._rota = rota
         self._changing = asyncio.Lock()
         self._uploaded: Pair | None = None
         self._own: _Own | None = None
@@ -104,7 +104,7 @@ class Certificates:
 
     async def set(self, request: SetServerCertificate) -> Authorities:
         """Store what was uploaded; an empty text ends an upload."""
-        pair = read_pair(request.pem, self._context.clock()) if request.pem else None
+        pair = read_pair(request.pem, self._process.clock()) if request.pem else None
         if pair is None and self._uploaded is None:
             raise CertificateUnknown("no certificate was uploaded")
         await self._put(UPLOADED, msgspec.json.encode(pair) if pair else b"")
@@ -119,7 +119,7 @@ class Certificates:
         """Return our own certificate, made anew where it lacks one of *names* or ends soon."""
         _check_names(names)
         async with self._changing:
-            own, now_ms = self._own, self._context.clock()
+            own, now_ms = self._own, self._process.clock()
             known = own.names if own else list(dict.fromkeys((*ALWAYS, *_host_names())))
             wanted = list(dict.fromkeys((*known, *names)))
             if len(wanted) > MAX_NAMES:
@@ -129,7 +129,7 @@ class Certificates:
             stored = await self._store.load(EVERY_ACCOUNT, AUTHORITY)
             authority = _decode_pair(stored) if stored else None
             if authority is None or now_ms > ends_ms(authority.chain) - 2 * RENEW_MS:
-                authority = make_authority(now_ms, self._context.random(4).hex())
+                authority = make_authority(now_ms, self._process.random(4).hex())
                 await self._put(AUTHORITY, msgspec.json.encode(authority))
             made = _Own(make_leaf(authority, wanted, now_ms), wanted)
             await self._put(OWN, msgspec.json.encode(made))
@@ -153,7 +153,7 @@ class Certificates:
 
     def _trust(self, pem: str) -> None:
         self._trusted = pem
-        self._schedule.authorities = hashlib.sha256(pem.encode()).hexdigest() if pem else ""
+        self._rota.authorities = hashlib.sha256(pem.encode()).hexdigest() if pem else ""
 
     async def _put(self, name: str, value: bytes) -> None:
         unit = Unit()
@@ -161,7 +161,7 @@ class Certificates:
             self._store.put(unit, EVERY_ACCOUNT, name, value)
         else:
             self._store.delete(unit, EVERY_ACCOUNT, name)
-        await self._context.database.commit(unit)
+        await self._process.database.commit(unit)
 
 
 def _check_names(names: list[str]) -> None:

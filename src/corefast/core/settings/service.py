@@ -11,9 +11,8 @@ from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.settings import application
 from corefast.core.settings.provider import check_providers
-from corefast.core.store.lease import ACCOUNT
 from corefast.core.store.settings import SettingStore
-from corefast.errors import CorefastError, ProviderUnknown, TokenInvalid
+from corefast.errors import CorefastError, ProviderUnknown
 from corefast.limits import SETTINGS_POLL_S
 from corefast.logs import get_logger
 from corefast.store.database import Unit
@@ -70,13 +69,13 @@ class Settings:
         """Go on with what was set; the URL of the start counts unless a client has set another one since."""
         await self.refresh()
         given = self._given_webhook.encode()
-        replaced = await self._store.load(ACCOUNT, REPLACED_WEBHOOK)
+        replaced = await self._store.load(self._context.account, REPLACED_WEBHOOK)
         if given and replaced != given and self._given_webhook != self._schedule.webhook.url:
             await self._schedule.set(SetWebhook(self._given_webhook, self._schedule.webhook.statuses))
 
     async def refresh(self) -> None:
         """Take over what was set since the last look, through whichever core."""
-        versions = await self._store.versions(ACCOUNT)
+        versions = await self._store.versions(self._context.account)
         if versions == self._versions:
             return
         self._apply(await self._load())
@@ -101,23 +100,16 @@ class Settings:
         self._schedule.effect = effect
 
     async def _load(self) -> application.Fields:
-        text = await self._store.load(ACCOUNT, APPLICATION)
+        text = await self._store.load(self._context.account, APPLICATION)
         fields: application.Fields = msgspec.json.decode(text) if text else {}
         return fields
-
-    def own(self, account: str) -> None:
-        """Raise `TokenInvalid` unless *account* is the one served here; the operator may leave it out."""
-        if account not in ("", self._context.number):
-            raise TokenInvalid("this key belongs to another account")
 
     # ── /v1/settings/application ───────────────────────────────────────────────────────────────────────────────────
 
     async def get(self, request: GetApplication) -> ApplicationView:
-        self.own(request.account)
         return self._view(await self._load())
 
     async def patch(self, request: PatchApplication) -> ApplicationView:
-        self.own(request.account)
         change, known = application.decode(request.settings)
         async with self._changing:
             merged = application.merge(await self._load(), change)
@@ -129,7 +121,6 @@ class Settings:
             return await self._store_all(merged, url, states, is_url_given=url != before.url)
 
     async def reset(self, request: ResetApplication) -> ApplicationView:
-        self.own(request.account)
         async with self._changing:
             return await self._store_all({}, "", _ALL_STATES, is_url_given=True)
 
@@ -141,8 +132,8 @@ class Settings:
             await self._schedule.set(SetWebhook(url, states))
         unit = Unit()
         if is_url_given:
-            self._store.put(unit, ACCOUNT, REPLACED_WEBHOOK, self._given_webhook.encode())
-        self._store.put(unit, ACCOUNT, APPLICATION, msgspec.json.encode(fields))
+            self._store.put(unit, self._context.account, REPLACED_WEBHOOK, self._given_webhook.encode())
+        self._store.put(unit, self._context.account, APPLICATION, msgspec.json.encode(fields))
         await self._context.database.commit(unit)
         self._apply(fields)
         return self._view(fields)
@@ -155,16 +146,14 @@ class Settings:
     # ── media providers ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def get_providers(self, request: GetProviders) -> Providers:
-        self.own(request.account)
         return Providers(await self.providers())
 
     async def providers(self) -> list[Provider]:
         """Return who may serve media behind a login."""
-        text = await self._store.load(ACCOUNT, PROVIDERS)
+        text = await self._store.load(self._context.account, PROVIDERS)
         return _decode_providers(text) if text else []
 
     async def put_providers(self, request: PutProviders) -> Providers:
-        self.own(request.account)
         async with self._changing:
             known = {each.name: each for each in await self.providers()}
             known |= {each.name: each for each in request.providers}
@@ -172,7 +161,6 @@ class Settings:
             return await self._store_providers(list(known.values()))
 
     async def drop_provider(self, request: DropProvider) -> Providers:
-        self.own(request.account)
         async with self._changing:
             before = await self.providers()
             left = [each for each in before if each.name != request.name]
@@ -182,6 +170,6 @@ class Settings:
 
     async def _store_providers(self, providers: list[Provider]) -> Providers:
         unit = Unit()
-        self._store.put(unit, ACCOUNT, PROVIDERS, msgspec.json.encode(providers))
+        self._store.put(unit, self._context.account, PROVIDERS, msgspec.json.encode(providers))
         await self._context.database.commit(unit)
         return Providers(providers)

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
+from corefast.core.store.span import Span, row_key
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
@@ -43,10 +43,11 @@ class DeliveryRow(msgspec.Struct):
 class DeliveryStore:
     """Loads and saves the webhook's state; URL and secret are sealed."""
 
-    def __init__(self, database: Database, vault: Vault, shard: int) -> None:
+    def __init__(self, database: Database, vault: Vault, span: Span) -> None:
         self._database = database
         self._vault = vault
-        self._shard = shard
+        self._span = span
+        self._account = span.account
 
     _PUT_WEBHOOK = Statement(
         "INSERT INTO webhook (account, url, secret, statuses) VALUES (?, ?, ?, ?)"
@@ -57,22 +58,22 @@ class DeliveryStore:
     )
 
     def put_webhook(self, unit: Unit, webhook: Webhook) -> None:
-        url = self._vault.seal("webhook", b"url", webhook.url.encode())
-        secret = self._vault.seal("webhook", b"secret", webhook.secret.encode())
-        unit.add(self._PUT_WEBHOOK, ACCOUNT, url, secret, " ".join(webhook.statuses))
+        url = self._vault.seal("webhook", row_key(self._account, b"url"), webhook.url.encode())
+        secret = self._vault.seal("webhook", row_key(self._account, b"secret"), webhook.secret.encode())
+        unit.add(self._PUT_WEBHOOK, self._account, url, secret, " ".join(webhook.statuses))
 
     _WEBHOOK = Statement("SELECT url, secret, statuses FROM webhook WHERE account = ?")
 
     async def load_webhook(self) -> Webhook | None:
         """Return the webhook; None where there is none, or none that can be used."""
-        rows = await self._database.fetch(self._WEBHOOK, ACCOUNT)
+        rows = await self._database.fetch(self._WEBHOOK, self._account)
         if not rows:
             return None
         url, secret, statuses = rows[0]
         try:
             return Webhook(
-                self._vault.open("webhook", b"url", url).decode(),
-                self._vault.open("webhook", b"secret", secret).decode(),
+                self._vault.open("webhook", row_key(self._account, b"url"), url).decode(),
+                self._vault.open("webhook", row_key(self._account, b"secret"), secret).decode(),
                 tuple(State(status) for status in statuses.split()),
             )
         except (SealBroken, ValueError):
@@ -88,12 +89,12 @@ class DeliveryStore:
 
     def put_cursor(self, unit: Unit, position: int) -> None:
         """Store that every event up to *position* is delivered or has a row of its own."""
-        unit.add(self._PUT_CURSOR, ACCOUNT, self._shard, position)
+        unit.add(self._PUT_CURSOR, self._account, self._span.shard, position)
 
     _CURSOR = Statement("SELECT position FROM webhook_cursor WHERE account = ? AND shard = ?")
 
     async def load_cursor(self) -> int:
-        rows = await self._database.fetch(self._CURSOR, ACCOUNT, self._shard)
+        rows = await self._database.fetch(self._CURSOR, self._account, self._span.shard)
         return int(rows[0][0]) if rows else 0
 
     _PUT = Statement(
@@ -111,7 +112,7 @@ class DeliveryStore:
 
     def put(self, unit: Unit, row: DeliveryRow) -> None:
         state = (row.attempts, row.parked, row.first_ms, row.last_ms, row.next_ms, row.status, row.error)
-        unit.add(self._PUT, row.id, ACCOUNT, row.peer, int(row.phase), *state)
+        unit.add(self._PUT, row.id, self._account, row.peer, int(row.phase), *state)
 
     _DELETE = Statement("DELETE FROM delivery WHERE id = ?")
 
@@ -122,7 +123,7 @@ class DeliveryStore:
 
     def sweep(self, unit: Unit, before_ms: int) -> None:
         """Drop dead deliveries that nobody replayed."""
-        unit.add(self._SWEEP, ACCOUNT, before_ms)
+        unit.add(self._SWEEP, self._account, before_ms)
 
     _COLUMNS = "id, peer, phase, attempts, parked, first_ms, last_ms, next_ms, status, error"
     _ALIVE = Statement(f"SELECT {_COLUMNS} FROM delivery WHERE account = ? AND phase <> 2 ORDER BY id")  # noqa: S608
@@ -130,28 +131,28 @@ class DeliveryStore:
 
     async def load_alive(self) -> list[DeliveryRow]:
         """Return held and parked deliveries, oldest first."""
-        return [_row(row) for row in await self._database.fetch(self._ALIVE, ACCOUNT)]
+        return [_row(row) for row in await self._database.fetch(self._ALIVE, self._account)]
 
     _DEAD_IDS = Statement("SELECT id FROM delivery WHERE account = ? AND phase = 2 AND id > ?")
 
     async def load_dead_ids(self, after: int) -> set[int]:
         """Return the positions behind *after* whose delivery is dead."""
-        return {row[0] for row in await self._database.fetch(self._DEAD_IDS, ACCOUNT, after)}
+        return {row[0] for row in await self._database.fetch(self._DEAD_IDS, self._account, after)}
 
     _DEAD_OF = Statement(
-        f"SELECT {_COLUMNS} FROM delivery WHERE phase = 2 AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
-        f"SELECT {_COLUMNS} FROM delivery WHERE phase = 2 AND id IN"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM delivery WHERE account = ? AND phase = 2 AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM delivery WHERE account = ? AND phase = 2 AND id IN"  # noqa: S608
         " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed)",
     )
 
     async def load_dead_of(self, positions: list[int]) -> list[DeliveryRow]:
         """Return those of these deliveries that are dead."""
-        rows = await self._database.fetch(self._DEAD_OF, msgspec.json.encode(positions).decode())
+        rows = await self._database.fetch(self._DEAD_OF, self._account, msgspec.json.encode(positions).decode())
         return [_row(row) for row in rows]
 
     async def load_dead(self, limit: int) -> list[DeliveryRow]:
         """Return deliveries that used up their schedule, oldest first."""
-        return [_row(row) for row in await self._database.fetch(self._DEAD, ACCOUNT, limit)]
+        return [_row(row) for row in await self._database.fetch(self._DEAD, self._account, limit)]
 
 
 def _row(row: tuple[int, int, int, int, int, int, int, int, int, str]) -> DeliveryRow:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
 from corefast.core.store.messages import Extra, open_extra
+from corefast.core.store.span import Span
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
@@ -56,9 +56,10 @@ class EventRow(msgspec.Struct, frozen=True):
 class EventStore:
     """Appends, reads and sweeps events. Positions are given here and commit in their order; gaps are harmless."""
 
-    def __init__(self, database: Database, vault: Vault, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, vault: Vault, span: Span, clock: Callable[[], int]) -> None:
         self._database = database
         self._vault = vault
+        self._span = span
         self._clock = clock
         self.last = 0
         """The last position given, committed or not."""
@@ -67,7 +68,7 @@ class EventStore:
 
     def put(self, unit: Unit, kind: Fact, at_ms: int, peer: int = 0, ref: int = 0) -> None:
         self.last = position = self.last + 1
-        unit.add(self._PUT, position, ACCOUNT, int(kind), at_ms, self._clock(), peer, ref)
+        unit.add(self._PUT, position, self._span.account, int(kind), at_ms, self._clock(), peer, ref)
 
     _SELECT = (
         "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref)"
@@ -87,18 +88,22 @@ class EventStore:
         self.last = position = self.last + 1
         unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, self._clock(), message, peer)
 
+    def _range(self, after: int = 0) -> tuple[int, int]:
+        """Return the bounds of our events behind *after*: above the first, up to the second."""
+        return max(after, self._span.floor), self._span.last
+
     _LOAD = Statement(
         "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
         " i.identity_hash, i.identity_ms, m.extra"
         " FROM event e LEFT JOIN peer p ON p.id = e.peer"
         " LEFT JOIN inbound i ON e.kind IN (1, 7) AND i.id = e.ref"
         " LEFT JOIN message m ON e.kind BETWEEN 2 AND 6 AND m.id = e.ref"
-        " WHERE e.id > ? ORDER BY e.id LIMIT ?"
+        " WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"
     )
 
     async def load(self, after: int, limit: int) -> list[EventRow]:
         """Return the committed events behind *after*, in order."""
-        return [self._row(row) for row in await self._database.fetch(self._LOAD, after, limit)]
+        return [self._row(row) for row in await self._database.fetch(self._LOAD, *self._range(after), limit)]
 
     def _row(self, row: tuple[Any, ...]) -> EventRow:
         position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra = row
@@ -123,25 +128,25 @@ class EventStore:
 
     async def told_of(self, kinds: tuple[Fact, ...], first: int, last: int) -> set[int]:
         """Return which of the rows *first* to *last* an event of these kinds refers to."""
-        rows = await self._database.fetch(self._TOLD, ACCOUNT, first, last)
+        rows = await self._database.fetch(self._TOLD, self._span.account, first, last)
         return {ref for kind, ref in rows if kind in kinds}
 
-    _FIRST = Statement("SELECT min(id) FROM event WHERE account = ?")
-    _LAST = Statement("SELECT max(id) FROM event WHERE account = ?")
+    _FIRST = Statement("SELECT min(id) FROM event WHERE id > ? AND id <= ?")
+    _LAST = Statement("SELECT max(id) FROM event WHERE id > ? AND id <= ?")
 
     async def first_id(self) -> int:
         """Return the oldest position kept, 0 when there is none."""
-        return (await self._database.fetch(self._FIRST, ACCOUNT))[0][0] or 0
+        return (await self._database.fetch(self._FIRST, *self._range()))[0][0] or 0
 
     async def last_id(self) -> int:
-        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+        return (await self._database.fetch(self._LAST, *self._range()))[0][0] or 0
 
     # Without a time of its own is what a program of schema 5 wrote.
     _FRESH = Statement(
-        "SELECT id FROM event WHERE account = ? AND CASE made_ms WHEN 0 THEN at_ms ELSE made_ms END >= ?"
+        "SELECT id FROM event WHERE id > ? AND id <= ? AND CASE made_ms WHEN 0 THEN at_ms ELSE made_ms END >= ?"
         " ORDER BY id LIMIT 1"
     )
-    _BEYOND = Statement("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?")
+    _BEYOND = Statement("SELECT id FROM event WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1 OFFSET ?")
 
     async def expired(self, before_ms: int, keep: int) -> int:
         """Return the position before the first event that is not older than *before_ms*, and among the newest *keep*.
@@ -150,24 +155,24 @@ class EventStore:
         an event of a clock that was wrong takes no later one with it.
         """
         last = await self.last_id()
-        fresh = await self._database.fetch(self._FRESH, ACCOUNT, before_ms)
-        beyond = await self._database.fetch(self._BEYOND, keep)
+        fresh = await self._database.fetch(self._FRESH, *self._range(), before_ms)
+        beyond = await self._database.fetch(self._BEYOND, *self._range(), keep)
         return max(fresh[0][0] - 1 if fresh else last, beyond[0][0] if beyond else 0)
 
-    _COUNT = Statement("SELECT count(*) FROM event WHERE id > ?")
+    _COUNT = Statement("SELECT count(*) FROM event WHERE id > ? AND id <= ?")
 
     async def count(self, after: int = 0) -> int:
-        return int((await self._database.fetch(self._COUNT, after))[0][0])
+        return int((await self._database.fetch(self._COUNT, *self._range(after)))[0][0])
 
-    _NTH = Statement("SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?")
+    _NTH = Statement("SELECT id FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT 1 OFFSET ?")
 
     async def nth(self, after: int, offset: int) -> int:
         """Return the position of the event behind *after* and *offset* more, 0 when there are fewer."""
-        rows = await self._database.fetch(self._NTH, after, offset)
+        rows = await self._database.fetch(self._NTH, *self._range(after), offset)
         return int(rows[0][0]) if rows else 0
 
-    _DELETE = Statement("DELETE FROM event WHERE id <= ? AND id NOT IN (SELECT id FROM delivery)")
+    _DELETE = Statement("DELETE FROM event WHERE id > ? AND id <= ? AND id NOT IN (SELECT id FROM delivery)")
 
     def delete(self, unit: Unit, up_to: int) -> None:
         """Drop events up to that position; those with a failed delivery stay until that ends."""
-        unit.add(self._DELETE, up_to)
+        unit.add(self._DELETE, self._span.floor, up_to)

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
 from corefast.store.database import Database, Statement, Unit
 
 
@@ -17,8 +16,9 @@ class IdempotencyRow(msgspec.Struct, frozen=True):
 class IdempotencyStore:
     """Rows by digest of scope and key; neither is stored in clear."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, account: int) -> None:
         self._database = database
+        self._account = account
 
     _PUT = Statement(
         "INSERT INTO idempotency (digest, account, fingerprint, message, peer, made_ms) VALUES (?, ?, ?, ?, ?, ?)"
@@ -30,7 +30,7 @@ class IdempotencyStore:
     )
 
     def put(self, unit: Unit, digest: bytes, fingerprint: bytes, message: int, peer: int, made_ms: int) -> None:
-        unit.add(self._PUT, digest, ACCOUNT, fingerprint, message, peer, made_ms)
+        unit.add(self._PUT, digest, self._account, fingerprint, message, peer, made_ms)
 
     _LOAD = Statement(
         "SELECT i.fingerprint, i.message, p.number FROM idempotency i JOIN peer p ON p.id = i.peer"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
 from corefast.core.store.messages import OldMessage
+from corefast.core.store.span import Span
 from corefast.endpoint.vault import Vault
 from corefast.store.database import Database, Statement, Unit
 
@@ -42,9 +42,11 @@ class Unread(NamedTuple):
 class InboundStore:
     """What peers sent; bodies are sealed. A row without a body remembers that an id was seen."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, span: Span) -> None:
         self._database = database
         self._vault = vault
+        self._span = span
+        self._account = span.account
 
     _PUT = Statement(
         "INSERT INTO inbound (id, account, peer, kind, at_ms, remote_id, sealed, identity_hash, identity_ms)"
@@ -66,7 +68,7 @@ class InboundStore:
         """
         remote_id, at_ms, plaintext = item
         sealed = None if plaintext is None else self.seal(row, plaintext)
-        unit.add(self._PUT, row, ACCOUNT, peer, int(kind), at_ms, remote_id, sealed, *(flag or (None, None)))
+        unit.add(self._PUT, row, self._account, peer, int(kind), at_ms, remote_id, sealed, *(flag or (None, None)))
 
     _REPLACE = Statement(
         "UPDATE inbound SET kind = ?, sealed = ?, identity_hash = ?, identity_ms = ? WHERE id = ? AND kind = 3"
@@ -86,9 +88,8 @@ class InboundStore:
         unit.add(self._FORGET, position)
 
     _KNOWN = Statement(
-        "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer WHERE i.remote_id IN (?"
-        + ", ?" * (_ASKED - 1)
-        + ")"
+        "SELECT i.remote_id, p.number FROM inbound i JOIN peer p ON p.id = i.peer"
+        " WHERE i.account = ? AND i.remote_id IN (?" + ", ?" * (_ASKED - 1) + ")"
     )
 
     async def known(self, remote_ids: list[bytes]) -> set[tuple[str, bytes]]:
@@ -97,18 +98,18 @@ class InboundStore:
         for start in range(0, len(remote_ids), _ASKED):
             asked = remote_ids[start : start + _ASKED]
             asked += asked[:1] * (_ASKED - len(asked))
-            rows = await self._database.fetch(self._KNOWN, *asked)
+            rows = await self._database.fetch(self._KNOWN, self._account, *asked)
             found.update((number, remote_id) for remote_id, number in rows)
         return found
 
     _LOAD = Statement(
         "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed FROM inbound i JOIN peer p ON p.id = i.peer"
-        " WHERE i.remote_id = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
+        " WHERE i.remote_id = ? AND i.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
     )
 
     async def load(self, remote_id: bytes) -> InboundRow | None:
         """Return the first message with this id."""
-        rows = await self._database.fetch(self._LOAD, remote_id)
+        rows = await self._database.fetch(self._LOAD, remote_id, self._account)
         if not rows:
             return None
         row, remote_id, number, at_ms, sealed = rows[0]
@@ -125,7 +126,7 @@ class InboundStore:
 
     async def unread(self, remote_id: bytes, limit: int) -> Unread | None:
         """Return the messages of the same peer up to this one that the business has not read; None for no message."""
-        found = await self._database.fetch(self._FIND, remote_id, ACCOUNT)
+        found = await self._database.fetch(self._FIND, remote_id, self._account)
         if not found:
             return None
         row, peer, number = found[0]
@@ -144,7 +145,7 @@ class InboundStore:
 
     async def load_page(self, after: int, end: int, limit: int) -> list[OldMessage]:
         """Return the next messages between two ids, in order; without those that we have asked for once more."""
-        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, ACCOUNT, after, end, limit)]
+        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, self._account, after, end, limit)]
 
     _EMPTY = Statement(
         "UPDATE inbound SET kind = 2, sealed = NULL, identity_hash = NULL, identity_ms = NULL, read_ms = NULL"
@@ -155,20 +156,20 @@ class InboundStore:
         """Forget a message except for its id, which `sweep` forgets later."""
         unit.add(self._EMPTY, row)
 
-    _OLD = Statement("SELECT id FROM inbound WHERE kind = 2 AND at_ms < ? LIMIT 1000")
+    _OLD = Statement("SELECT id FROM inbound WHERE id > ? AND id <= ? AND kind = 2 AND at_ms < ? LIMIT 1000")
     _DELETE = Statement("DELETE FROM inbound WHERE id = ?")
 
     async def sweep(self, unit: Unit, before_ms: int) -> int:
         """Forget read marks that the relay cannot repeat any more; return how many of at most 1,000."""
-        rows = await self._database.fetch(self._OLD, before_ms)
+        rows = await self._database.fetch(self._OLD, self._span.floor, self._span.last, before_ms)
         for (row,) in rows:
             unit.add(self._DELETE, row)
         return len(rows)
 
-    _LAST = Statement("SELECT max(id) FROM inbound WHERE account = ?")
+    _LAST = Statement("SELECT max(id) FROM inbound WHERE id > ? AND id <= ?")
 
     async def last_id(self) -> int:
-        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+        return (await self._database.fetch(self._LAST, self._span.floor, self._span.last))[0][0] or 0
 
     def seal(self, row: int, plaintext: bytes) -> bytes:
         return self._vault.seal("inbound", row.to_bytes(8, "big"), plaintext)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
+from corefast.core.store.span import Span
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
@@ -91,9 +91,11 @@ class WaitingRow(NamedTuple):
 class MessageStore:
     """Outbound messages; bodies are sealed."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, span: Span) -> None:
         self._database = database
         self._vault = vault
+        self._span = span
+        self._account = span.account
 
     _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, identity, sealed) VALUES (?, ?, ?, ?, ?, ?)")
     _PUT_MORE = Statement("UPDATE message SET quiet = ?, expires_ms = ?, extra = ? WHERE id = ?")
@@ -105,8 +107,8 @@ class MessageStore:
         """Add an accepted message, with its ciphertext for the relay where there is one already."""
         sealed = self._vault.seal("message", message.to_bytes(8, "big"), plaintext)
         post, identity = encrypted or (None, None)
-        unit.add(self._PUT, message, ACCOUNT, peer, at_ms, identity, sealed)
-        unit.add(self._PUT_OUTBOX, message, ACCOUNT, peer, post)
+        unit.add(self._PUT, message, self._account, peer, at_ms, identity, sealed)
+        unit.add(self._PUT_OUTBOX, message, self._account, peer, post)
 
     def put_more(self, unit: Unit, message: int, more: More) -> None:
         """Add what few messages have."""
@@ -133,7 +135,7 @@ class MessageStore:
 
     def drop_posts(self, unit: Unit) -> None:
         """Drop every ciphertext; the messages stay and wait for new sessions."""
-        unit.add(self._DROP_POSTS, ACCOUNT)
+        unit.add(self._DROP_POSTS, self._account)
 
     _ADVANCE = Statement(
         "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?),"
@@ -199,12 +201,15 @@ class MessageStore:
 
     _POSTS = Statement(
         "SELECT o.id, o.peer, p.number, o.post FROM outbox o JOIN peer p ON p.id = o.peer"
-        " WHERE o.id > ? AND o.post IS NOT NULL ORDER BY o.id LIMIT ?"
+        " WHERE o.id > ? AND o.id <= ? AND o.post IS NOT NULL ORDER BY o.id LIMIT ?"
     )
 
     async def load_posts(self, after: int, limit: int) -> list[PostRow]:
         """Return the next ciphertexts without a result."""
-        return [PostRow(*row) for row in await self._database.fetch(self._POSTS, after, limit)]
+        return [
+            PostRow(*row)
+            for row in await self._database.fetch(self._POSTS, max(after, self._span.floor), self._span.last, limit)
+        ]
 
     _WAITING = Statement(
         "SELECT o.id, o.peer, p.number, o.post IS NULL FROM outbox o JOIN peer p ON p.id = o.peer"
@@ -213,7 +218,7 @@ class MessageStore:
 
     async def load_waiting(self) -> list[WaitingRow]:
         """Return every message without a result."""
-        return [WaitingRow(*row) for row in await self._database.fetch(self._WAITING, ACCOUNT)]
+        return [WaitingRow(*row) for row in await self._database.fetch(self._WAITING, self._account)]
 
     _PAGE = Statement(
         "SELECT m.id, m.accepted_ms, coalesce(m.read_ms, m.ended_ms, m.delivered_ms, 0), o.id IS NOT NULL"
@@ -223,7 +228,7 @@ class MessageStore:
 
     async def load_page(self, after: int, end: int, limit: int) -> list[OldMessage]:
         """Return the next messages between two ids, in order."""
-        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, ACCOUNT, after, end, limit)]
+        return [OldMessage(*row) for row in await self._database.fetch(self._PAGE, self._account, after, end, limit)]
 
     _DELETE = Statement("DELETE FROM message WHERE id = ? AND coalesce(read_ms, ended_ms, delivered_ms, 0) = ?")
 
@@ -231,10 +236,10 @@ class MessageStore:
         """Drop a message, unless it has come further since it was loaded."""
         unit.add(self._DELETE, message.id, message.done_ms)
 
-    _LAST = Statement("SELECT max(id) FROM message WHERE account = ?")
+    _LAST = Statement("SELECT max(id) FROM message WHERE id > ? AND id <= ?")
 
     async def last_id(self) -> int:
-        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+        return (await self._database.fetch(self._LAST, self._span.floor, self._span.last))[0][0] or 0
 
     def _open(self, message: int, sealed: bytes) -> bytes:
         return self._vault.open("message", message.to_bytes(8, "big"), sealed) if sealed else b""

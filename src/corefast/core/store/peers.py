@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from corefast.address import CHANNEL_SIGNAL
-from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
@@ -60,9 +59,10 @@ class NotableRow(msgspec.Struct, frozen=True):
 class PeerStore:
     """Loads and saves peers; sessions and identity keys are sealed."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, account: int) -> None:
         self._database = database
         self._vault = vault
+        self._account = account
 
     _STANDING = "pin, identity_ms, identity_after, is_acknowledged, is_downgraded"
     _LOAD = Statement(
@@ -81,7 +81,7 @@ class PeerStore:
         A damaged session or identity is left out, and `devices_version` 0 then asks for a bundle and new ones. A
         damaged part costs the late messages that needed it.
         """
-        rows = await self._database.fetch(self._LOAD, ACCOUNT, CHANNEL_SIGNAL, number)
+        rows = await self._database.fetch(self._LOAD, self._account, CHANNEL_SIGNAL, number)
         if not rows:
             return None
         peer, devices_version, sealed, *standing = rows[0]
@@ -130,7 +130,7 @@ class PeerStore:
         """Return the peers behind row *after* that are pinned, unacknowledged or downgraded."""
         found = []
         for peer, number, sealed, *standing, devices in await self._database.fetch(
-            self._NOTABLE, ACCOUNT, after, limit
+            self._NOTABLE, self._account, after, limit
         ):
             try:
                 identity = self._open_identity(peer, sealed)
@@ -158,7 +158,7 @@ class PeerStore:
         self, unit: Unit, peer: int, number: str, devices_version: int, identity: bytes | None, standing: Standing
     ) -> None:
         sealed = self._vault.seal("peer", _key(peer), identity) if identity else b""
-        row = (peer, ACCOUNT, CHANNEL_SIGNAL, number, devices_version, sealed)
+        row = (peer, self._account, CHANNEL_SIGNAL, number, devices_version, sealed)
         unit.add(self._PUT, *row, *_columns(standing))
 
     _PUT_SESSION = Statement(
@@ -178,7 +178,7 @@ class PeerStore:
             record = correspondent.record()
             sealed = self._vault.seal("session", key.to_bytes(8, "big"), record)
             wipe(record)
-            unit.add(self._PUT_SESSION, key, ACCOUNT, registration_ids.get(device, 0), sealed)
+            unit.add(self._PUT_SESSION, key, self._account, registration_ids.get(device, 0), sealed)
 
     _PUT_PART = Statement(
         "INSERT INTO session_part (session, kind, number, account, sealed) VALUES (?, ?, ?, ?, ?)"
@@ -195,7 +195,7 @@ class PeerStore:
         else:
             sealed = self._vault.seal("session_part", _part_key(key, kind, part.number), part.content)
             wipe(part.content)
-            unit.add(self._PUT_PART, key, kind, part.number, ACCOUNT, sealed)
+            unit.add(self._PUT_PART, key, kind, part.number, self._account, sealed)
 
     _DELETE_SESSION = Statement("DELETE FROM session WHERE id = ?")
     _DELETE_SESSION_PARTS = Statement("DELETE FROM session_part WHERE session = ?")
@@ -209,13 +209,14 @@ class PeerStore:
 
     def drop_sessions(self, unit: Unit) -> None:
         """Drop every session with everybody."""
-        unit.add(self._DELETE_ALL, ACCOUNT)
-        unit.add(self._DELETE_ALL_PARTS, ACCOUNT)
+        unit.add(self._DELETE_ALL, self._account)
+        unit.add(self._DELETE_ALL_PARTS, self._account)
 
-    _LAST = Statement("SELECT max(id) FROM peer WHERE account = ?")
+    _LAST = Statement("SELECT max(id) FROM peer")
 
     async def last_id(self) -> int:
-        return (await self._database.fetch(self._LAST, ACCOUNT))[0][0] or 0
+        """Return the highest row of all accounts: peers are numbered together, as sessions are by their peer."""
+        return (await self._database.fetch(self._LAST))[0][0] or 0
 
 
 _PINS = (Pin.NONE, Pin.WITHOUT_SPQR, Pin.X3DH)

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from corefast.core.store.lease import ACCOUNT
 from corefast.endpoint.resend import Ask, Book, Budget, Sent
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
@@ -23,9 +22,10 @@ class Debt(NamedTuple):
 class ResendStore:
     """Asks, debts and budgets."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, account: int) -> None:
         self._database = database
         self._vault = vault
+        self._account = account
 
     _ASKS = Statement(
         "SELECT p.number, a.device, a.remote_id, a.id, a.identity, a.made_ms, a.is_due"
@@ -35,17 +35,19 @@ class ResendStore:
         "SELECT p.number, b.window_ms, b.requests, b.session_ms"
         " FROM ask_budget b JOIN peer p ON p.id = b.peer WHERE b.account = ?"
     )
-    _DEBTORS = Statement("SELECT DISTINCT p.number FROM debt d JOIN peer p ON p.id = d.peer WHERE d.is_due = 1")
+    _DEBTORS = Statement(
+        "SELECT DISTINCT p.number FROM debt d JOIN peer p ON p.id = d.peer WHERE d.account = ? AND d.is_due = 1"
+    )
 
     async def load(self, book: Book) -> None:
         """Put what is stored into *book*."""
         for number, device, remote_id, row, identity, made_ms, is_due in await self._database.fetch(
-            self._ASKS, ACCOUNT
+            self._ASKS, self._account
         ):
             book.add(Ask(number, device, remote_id, row, identity, made_ms, bool(is_due)))
-        for number, *spent in await self._database.fetch(self._BUDGETS, ACCOUNT):
+        for number, *spent in await self._database.fetch(self._BUDGETS, self._account):
             book.budgets[number] = Budget(*spent)
-        book.debtors.update(number for (number,) in await self._database.fetch(self._DEBTORS))
+        book.debtors.update(number for (number,) in await self._database.fetch(self._DEBTORS, self._account))
 
     _PUT_ASK = Statement(
         "INSERT INTO ask (id, account, peer, device, remote_id, identity, made_ms, is_due)"
@@ -53,7 +55,7 @@ class ResendStore:
     )
 
     def put_ask(self, unit: Unit, peer: int, ask: Ask) -> None:
-        unit.add(self._PUT_ASK, ask.row, ACCOUNT, peer, ask.device, ask.id, ask.identity, ask.made_ms)
+        unit.add(self._PUT_ASK, ask.row, self._account, peer, ask.device, ask.id, ask.identity, ask.made_ms)
 
     _SET_ASK = Statement("UPDATE ask SET identity = ?, is_due = ? WHERE id = ?")
 
@@ -75,7 +77,7 @@ class ResendStore:
     )
 
     def put_budget(self, unit: Unit, peer: int, budget: Budget) -> None:
-        unit.add(self._PUT_BUDGET, peer, ACCOUNT, budget.window_ms, budget.requests, budget.session_ms)
+        unit.add(self._PUT_BUDGET, peer, self._account, budget.window_ms, budget.requests, budget.session_ms)
 
     _OWE = Statement(
         "INSERT INTO debt (message, device, account, peer, times, is_due, made_ms) VALUES (?, ?, ?, ?, 1, 1, ?)"
@@ -86,7 +88,7 @@ class ResendStore:
 
     def owe(self, unit: Unit, peer: int, device: int, message: int, now_ms: int) -> None:
         """Note that a device asks for a message; once more only after it was resent."""
-        unit.add(self._OWE, message, device, ACCOUNT, peer, now_ms)
+        unit.add(self._OWE, message, device, self._account, peer, now_ms)
 
     _DEBTS = Statement(
         "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed,"

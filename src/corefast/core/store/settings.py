@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from corefast.core.store.users import EVERY_ACCOUNT
+from corefast.core.store.span import EVERY_ACCOUNT
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from corefast.core.store.lease import ACCOUNT
+from corefast.core.store.span import EVERY_ACCOUNT
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
@@ -10,9 +10,6 @@ from corefast.store.database import Database, Row, Statement, Unit
 from corefast.wire.access import Role
 
 log = get_logger()
-
-EVERY_ACCOUNT = 0
-"""In place of an account: a user who administers all of them."""
 
 
 class UserRow(msgspec.Struct, frozen=True):
@@ -74,7 +71,7 @@ class UserStore:
 
     def revoke(self, unit: Unit, token: bytes, until_ms: int) -> None:
         """Remember a token until it would have ended by itself."""
-        unit.add(self._REVOKE, token, ACCOUNT, until_ms)
+        unit.add(self._REVOKE, token, EVERY_ACCOUNT, until_ms)
 
     _IS_REVOKED = Statement("SELECT 1 FROM revoked_token WHERE id = ?")
 

@@ -19,7 +19,6 @@ from corefast.errors import (
     TemplateMissing,
     TemplateNamespaceEmpty,
     TemplateUnknown,
-    TokenInvalid,
 )
 from corefast.limits import MAX_IMPORTED_TEMPLATES, MAX_PAGE, MAX_TEMPLATE_PAGE_BYTES, MAX_TEMPLATES
 from corefast.store.database import Unit
@@ -100,7 +99,6 @@ class Templates:
     # ── keeping ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def make(self, request: NewTemplate) -> TemplateView:
-        self._check_account(request.account)
         definition = check_definition(request.definition)
         async with self._changing:
             if self._id_of(definition) is not None:
@@ -109,13 +107,11 @@ class Templates:
             return await self._put(self._next(), definition)
 
     def get(self, request: GetTemplate) -> TemplateView:
-        self._check_account(request.account)
         template = self._parse(request.id)
         return TemplateView(request.id, self._kept[template])
 
     def page(self, request: ListTemplates) -> TemplatePage:
         """Return as many as asked for, or fewer where these are large."""
-        self._check_account(request.account)
         if not 1 <= request.limit <= MAX_PAGE:
             raise ParameterInvalid(f"`limit` has to be from 1 to {MAX_PAGE}")
         if request.after and not _is_id(request.after):
@@ -137,7 +133,6 @@ class Templates:
 
     async def set(self, request: SetTemplate) -> TemplateView:
         """Put another definition in place of one; what is sent from then on is made of it."""
-        self._check_account(request.account)
         definition = check_definition(request.definition)
         async with self._changing:
             template = self._parse(request.id)
@@ -146,7 +141,6 @@ class Templates:
             return await self._put(template, definition)
 
     async def delete(self, request: DeleteTemplate) -> TemplateView:
-        self._check_account(request.account)
         async with self._changing:
             template = self._parse(request.id)
             unit = Unit()
@@ -156,7 +150,6 @@ class Templates:
 
     async def take_in(self, request: ImportTemplates) -> ImportedTemplates:
         """Keep all that can be kept, in one commit."""
-        self._check_account(request.account)
         if len(request.definitions) > MAX_IMPORTED_TEMPLATES:
             raise ParameterInvalid(f"one import has at most {MAX_IMPORTED_TEMPLATES} templates")
         async with self._changing:
@@ -235,10 +228,6 @@ class Templates:
     def _check_room(self, more: int) -> None:
         if len(self._kept) + more > MAX_TEMPLATES:
             raise Overloaded(f"an account keeps at most {MAX_TEMPLATES} templates; delete some", retry_after_ms=60_000)
-
-    def _check_account(self, account: str) -> None:
-        if account != self._context.number:
-            raise TokenInvalid("this key belongs to another account")
 
 
 def _identity(definition: Definition) -> Identity:

@@ -1,0 +1,188 @@
+"""One account of a core: its number, its place at the relay, and all that is sent and received under it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from corefast.core.account.duties import Chore, Duties
+from corefast.core.account.peers import Peers
+from corefast.core.account.place import Claim, Place
+from corefast.core.account.retention import Retention
+from corefast.core.account.stock import Stock
+from corefast.core.config import CoreConfig
+from corefast.core.context import Context
+from corefast.core.feed.deliveries import Schedule
+from corefast.core.feed.events import Feed
+from corefast.core.feed.rota import Rota
+from corefast.core.feed.webhooks import Webhooks
+from corefast.core.message import Messages
+from corefast.core.receive.inbound import Inbound
+from corefast.core.receive.reading import Reading
+from corefast.core.send.idempotency import Claims
+from corefast.core.send.lane import Lanes
+from corefast.core.send.outbox import Outbox
+from corefast.core.send.preparer import Preparer
+from corefast.core.send.resender import Resender
+from corefast.core.send.results import Results
+from corefast.core.send.sender import Sender
+from corefast.core.send.status import Statuses
+from corefast.core.settings.service import Settings
+from corefast.core.store.keys import AccountRow
+from corefast.core.store.settings import SettingStore
+from corefast.core.store.templates import TemplateStore
+from corefast.core.template.templates import Templates
+from corefast.endpoint.resend import HOUR_MS
+from corefast.endpoint.trust import Policy
+from corefast.link.secure import initiator_ik
+from corefast.net.client import parse_relay_url
+from corefast.net.reconnect import Reconnecting
+from corefast.net.transport import Peer
+from corefast.wire.codec import relay_codec
+
+
+class Service(Protocol):
+    """A family of messages that fronts may send, each with the function that answers it."""
+
+    def functions(self) -> dict[type, Callable[[Any], Any]]: ...
+
+
+class Given(NamedTuple):
+    """What the operator said of an account at the start: for its registration, and where its webhook is."""
+
+    claim: Claim
+    webhook: str = ""
+
+
+class Business:
+    """An account at work: loaded by `load`, at the relay from `start` to `close`."""
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        context: Context,
+        account: AccountRow,
+        given: Given,
+        rota: Rota,
+        chores: Sequence[Chore] = (),
+    ) -> None:
+        self.context = context
+        self.account = account
+        self._config = config
+        self._given = given
+        self._rota = rota
+        self._chores = chores
+        self._relay_url = parse_relay_url(config.relay)
+        context.identity_policy = Policy(config.identity_policy)
+        context.book.life_ms = config.resend_hours * HOUR_MS
+        self.on_stopped: Callable[[str], None] = lambda refusal: None
+        """Called with the reason when the account takes no more messages and only the operator can help."""
+        self._duties: list[asyncio.Task[None]] = []
+        self._closing: asyncio.Task[None] | None = None
+        self._make_parts()
+        self._connect_parts()
+        reading = Reading(context, self.sender)
+        messages = Messages(context, self.feed)
+        services: list[Service] = [
+            messages,
+            self.feed,
+            self.peers,
+            self.webhooks,
+            reading,
+            self.templates,
+            self.settings,
+        ]
+        self.functions = {each: serve for service in services for each, serve in service.functions().items()}
+        """What answers each message that names this account."""
+        self.accept = self.sender.accept
+
+    def _make_parts(self) -> None:
+        context = self.context
+        self.feed = Feed(context)
+        self.schedule = Schedule(context, self.feed, self._rota.changed)
+        self.webhooks = Webhooks(context, self.schedule)
+        self.lanes = Lanes(context)
+        self.outbox = Outbox(context, self.lanes)
+        statuses = Statuses(context)
+        self.preparer = Preparer(context, self.lanes, self.outbox, statuses)
+        self.resender = Resender(context, self.lanes, self.preparer)
+        self.results = Results(context, self.lanes, self.outbox, self.preparer, statuses, self.resender)
+        self.inbound = Inbound(context, self.lanes, statuses, self.resender)
+        claims = Claims(context, self.account.id_key)
+        self.peers = Peers(context, self.lanes)
+        self.templates = Templates(context, TemplateStore(context.database, context.vault, context.account))
+        self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates)
+        self.stock = Stock(context)
+        self.place = Place(context, self.account, self._given.claim, self.stock)
+        settings = SettingStore(context.database, context.vault, context.random)
+        self.settings = Settings(context, settings, self.schedule, self._given.webhook)
+        retention = Retention(context, self._config.keep_messages_days)
+        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.resender, retention, self._chores)
+
+    def _connect_parts(self) -> None:
+        place = self.place
+        place.on_results = self.results.take
+        place.on_items = lambda peer, message: self.inbound.deliver(peer, message.items)
+        place.on_attached += [self.outbox.attached, self.preparer.attached, self.resender.attached, self._attached]
+        place.on_lost += [self.outbox.lost, self.preparer.lost, self.resender.lost, self._lost]
+        place.on_superseded.append(self._superseded)
+        place.on_refused = lambda: self._stop_relay(self.place.refusal)
+        url = self._relay_url
+        handshake = initiator_ik(self.account.link_key, url.key)
+        self.relay = Reconnecting(url.host, url.port, handshake, relay_codec, place, on_open=place.open)
+
+    async def load(self) -> None:
+        """Bring into memory what outlived the last process."""
+        context = self.context
+        if self._config.adopt_restored:
+            await self.place.adopt()
+        await self.feed.load()
+        await self.templates.load()
+        await self.schedule.load()
+        await context.resends.load(context.book)
+        for row in await context.messages.load_waiting():
+            lane = self.lanes.get(row.number)
+            lane.peer = row.peer
+            self.lanes.count(lane, 1)
+            if row.is_bare:
+                lane.waiting.append(row.message)
+        await self.settings.load()
+
+    def start(self) -> None:
+        """Begin: attach to the relay, have webhooks delivered, and do the duties."""
+        self._rota.add(self.schedule)
+        if self.place.is_superseded:
+            self._superseded()
+        else:
+            self.relay.start()
+        self._duties = [asyncio.create_task(each.run(asyncio.sleep)) for each in (self.duties, self.settings)]
+
+    async def close(self) -> None:
+        """Leave the relay; what is under way becomes durable with the database's end."""
+        for duty in self._duties:
+            duty.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await duty
+        await self.relay.close()
+        self.lanes.close()
+
+    def _attached(self, peer: Peer) -> None:
+        self.duties.peer = peer
+
+    def _lost(self) -> None:
+        self.duties.peer = None
+
+    def _superseded(self) -> None:
+        self.outbox.clear()
+        for lane in self.lanes.all():
+            self.lanes.spoil(lane)
+        self._stop_relay(
+            "another copy of this account, or another owner of its number, is at the relay; "
+            "--adopt-restored lets this one go on in its place (with --replace for another owner)"
+        )
+
+    def _stop_relay(self, reason: str) -> None:
+        """Refuse sends and leave the relay alone until the operator starts the core again."""
+        self.sender.refusal = reason
+        self.on_stopped(reason)
+        self._closing = asyncio.get_running_loop().create_task(self.relay.close())
