@@ -11,7 +11,7 @@ STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g'
 TARGET ?= message
 MINUTES ?= 10
 
-.PHONY: run reset setup setup-mysql build lint format types test galera peers clients fuzz bench openapi lock clean images compose-test
+.PHONY: run reset setup setup-mysql setup-galera build lint format types test galera peers clients fuzz bench openapi lock clean images compose-test
 .DEFAULT_GOAL := run
 
 run: setup ## start everything with a demo phone; keys and messages live in $(DATA)
@@ -33,6 +33,9 @@ setup: .setup.stamp .build.stamp ## .venv and the build
 setup-mysql: ## a MariaDB server for the tests, which start and stop it
 	@.ci/setup-mysql
 
+setup-galera: ## what a cluster of MariaDB servers needs, likewise
+	@.ci/setup-galera
+
 build: setup ## the Cython modules, in place, where their sources changed
 
 lint: setup types ## style, spelling and types; changes nothing
@@ -52,7 +55,7 @@ types: setup ## mypy, and each .pyi against its module
 test: setup setup-mysql ## every test; a skip is a failure
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-galera: setup setup-mysql ## the database as a cluster of three nodes; needs the Debian packages galera-4, mariadb-server, rsync
+galera: setup setup-galera ## the database as a cluster of three nodes
 	COREFAST_GALERA=1 $(BIN)/python -m pytest tests/galera
 
 peers: setup ## round trips with other people's implementations, from npm and Debian
