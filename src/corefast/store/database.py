@@ -14,12 +14,17 @@ Rows = list[Row]
 class Statement(NamedTuple):
     """One SQL statement in each dialect, with `?` placeholders.
 
+    *rows* names, for statements of which there are many, the one row that each touches in each of its tables: the
+    table, and which parameter (from 1) is that row's primary key. Statements on other rows may then run in another
+    order, so a table that has a second unique key must not be in it.
+
     *mysql* is empty where the dialects agree. There `?2` names the second parameter, a trailing `RETURNING 1` asks for
     one row for each row changed, and statements joined by `;` stand for the one that SQLite says them in.
     """
 
     sqlite: str
     mysql: str = ""
+    rows: tuple[tuple[str, int], ...] = ()
 
 
 Op = tuple[Statement, tuple[Any, ...], int | None]

@@ -56,7 +56,7 @@ class Statuses:
 
     def sent(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
         self._context.events.put_state(unit, Fact.SENT, at_ms, peer, row)
-        self._context.messages.advance(unit, row, peer, (at_ms, None, None))
+        self._context.messages.advance(unit, row, peer, at_ms)
         _COUNTED[State.SENT].inc()
 
     def delivered(self, unit: Unit, row: int, peer: int, at_ms: int) -> None:
@@ -64,7 +64,7 @@ class Statuses:
         events = self._context.events
         events.put_state(unit, Fact.SENT, at_ms, peer, row)
         events.put_state(unit, Fact.DELIVERED, at_ms, peer, row)
-        self._context.messages.advance(unit, row, peer, (at_ms, at_ms, None))
+        self._context.messages.advance(unit, row, peer, at_ms, at_ms)
         self._arrived(unit, row, peer)
         _COUNTED[State.DELIVERED].inc()
 
@@ -73,7 +73,7 @@ class Statuses:
         events = self._context.events
         for fact in (Fact.SENT, Fact.DELIVERED, Fact.READ):
             events.put_state(unit, fact, at_ms, peer, row)
-        self._context.messages.advance(unit, row, peer, (at_ms, at_ms, at_ms))
+        self._context.messages.advance(unit, row, peer, at_ms, at_ms, at_ms)
         self._arrived(unit, row, peer)
         _COUNTED[State.READ].inc()
 

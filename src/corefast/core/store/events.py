@@ -64,7 +64,10 @@ class EventStore:
         self.last = 0
         """The last position given, committed or not."""
 
-    _PUT = Statement("INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref) VALUES (?, ?, ?, ?, ?, ?, ?)")
+    _PUT = Statement(
+        "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        rows=(("event", 1),),
+    )
 
     def put(self, unit: Unit, kind: Fact, at_ms: int, peer: int = 0, ref: int = 0) -> None:
         self.last = position = self.last + 1
@@ -75,12 +78,13 @@ class EventStore:
         " SELECT ?, account, ?, ?, ?, peer, id FROM message"
     )
     _OPEN = " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND quiet = 0 AND "
+    _ROWS = (("event", 1), ("message", 5))
     _PUT_STATE = {
-        Fact.SENT: Statement(_SELECT + _OPEN + "sent_ms IS NULL"),
-        Fact.DELIVERED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
-        Fact.READ: Statement(_SELECT + _OPEN + "read_ms IS NULL"),
-        Fact.FAILED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
-        Fact.EXPIRED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL"),
+        Fact.SENT: Statement(_SELECT + _OPEN + "sent_ms IS NULL", rows=_ROWS),
+        Fact.DELIVERED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL", rows=_ROWS),
+        Fact.READ: Statement(_SELECT + _OPEN + "read_ms IS NULL", rows=_ROWS),
+        Fact.FAILED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL", rows=_ROWS),
+        Fact.EXPIRED: Statement(_SELECT + _OPEN + "delivered_ms IS NULL", rows=_ROWS),
     }
 
     def put_state(self, unit: Unit, kind: Fact, at_ms: int, peer: int, message: int) -> None:

@@ -97,9 +97,14 @@ class MessageStore:
         self._span = span
         self._account = span.account
 
-    _PUT = Statement("INSERT INTO message (id, account, peer, accepted_ms, identity, sealed) VALUES (?, ?, ?, ?, ?, ?)")
-    _PUT_MORE = Statement("UPDATE message SET quiet = ?, expires_ms = ?, extra = ? WHERE id = ?")
-    _PUT_OUTBOX = Statement("INSERT INTO outbox (id, account, peer, post) VALUES (?, ?, ?, ?)")
+    _PUT = Statement(
+        "INSERT INTO message (id, account, peer, accepted_ms, identity, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+        rows=(("message", 1),),
+    )
+    _PUT_MORE = Statement(
+        "UPDATE message SET quiet = ?, expires_ms = ?, extra = ? WHERE id = ?", rows=(("message", 4),)
+    )
+    _PUT_OUTBOX = Statement("INSERT INTO outbox (id, account, peer, post) VALUES (?, ?, ?, ?)", rows=(("outbox", 1),))
 
     def put(
         self, unit: Unit, message: int, peer: int, at_ms: int, plaintext: bytes, encrypted: Encrypted | None = None
@@ -117,15 +122,17 @@ class MessageStore:
         )
         unit.add(self._PUT_MORE, int(more.is_quiet), more.expires_ms, extra, message)
 
-    _PUT_POST = Statement("UPDATE outbox SET post = ? WHERE id = ?")
-    _PUT_IDENTITY = Statement("UPDATE message SET identity = ? WHERE id = ? AND identity IS NULL")
+    _PUT_POST = Statement("UPDATE outbox SET post = ? WHERE id = ?", rows=(("outbox", 2),))
+    _PUT_IDENTITY = Statement(
+        "UPDATE message SET identity = ? WHERE id = ? AND identity IS NULL", rows=(("message", 2),)
+    )
 
     def put_post(self, unit: Unit, message: int, encrypted: Encrypted) -> None:
         """Store the ciphertext of a message that waited for a session; the first identity is the one that stays."""
         unit.add(self._PUT_POST, encrypted.post, message, rows=1)
         unit.add(self._PUT_IDENTITY, encrypted.identity, message)
 
-    _TAKE = Statement("DELETE FROM outbox WHERE id = ?")
+    _TAKE = Statement("DELETE FROM outbox WHERE id = ?", rows=(("outbox", 1),))
 
     def take(self, unit: Unit, message: int) -> None:
         """Drop the ciphertext: the relay has answered for it."""
@@ -137,14 +144,29 @@ class MessageStore:
         """Drop every ciphertext; the messages stay and wait for new sessions."""
         unit.add(self._DROP_POSTS, self._account)
 
-    _ADVANCE = Statement(
-        "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?),"
-        " read_ms = coalesce(read_ms, ?) WHERE id = ? AND peer = ? AND ended_ms IS NULL"
+    _ADVANCE = (
+        Statement(
+            "UPDATE message SET sent_ms = coalesce(sent_ms, ?) WHERE id = ? AND peer = ? AND ended_ms IS NULL",
+            rows=(("message", 2),),
+        ),
+        Statement(
+            "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?)"
+            " WHERE id = ? AND peer = ? AND ended_ms IS NULL",
+            rows=(("message", 3),),
+        ),
+        Statement(
+            "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?),"
+            " read_ms = coalesce(read_ms, ?) WHERE id = ? AND peer = ? AND ended_ms IS NULL",
+            rows=(("message", 4),),
+        ),
     )
 
-    def advance(self, unit: Unit, message: int, peer: int, times: tuple[int | None, int | None, int | None]) -> None:
-        """Store the *times* of sent, delivered and read that are not stored yet, unless the message has failed."""
-        unit.add(self._ADVANCE, *times, message, peer)
+    def advance(self, unit: Unit, message: int, peer: int, *times: int) -> None:
+        """Store the *times* of sent, delivered and read that are not stored yet, unless the message has failed.
+
+        Those at the end may be left out.
+        """
+        unit.add(self._ADVANCE[len(times) - 1], *times, message, peer)
 
     _FORGET = Statement("UPDATE message SET sealed = ? WHERE id = ? AND peer = ? AND delivered_ms IS NOT NULL")
 
@@ -154,7 +176,8 @@ class MessageStore:
 
     _END = Statement(
         "UPDATE message SET ended_ms = ?, failure = ?"
-        " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND delivered_ms IS NULL"
+        " WHERE id = ? AND peer = ? AND ended_ms IS NULL AND delivered_ms IS NULL",
+        rows=(("message", 3),),
     )
 
     def end(self, unit: Unit, message: int, peer: int, at_ms: int, failure: int) -> None:

@@ -1,7 +1,8 @@
 """Units of work, put together so that the server has few statements to run.
 
-Statements of the same shape run as one, across units, where none between them touches a table that they touch. So
-the rows end as if each unit had run after the one before it. Knows no connection.
+Statements of the same shape run as one, across units, where none between them touches what they touch: a table, or the
+one row of it that a `Statement` names. So the rows end as if each unit had run after the one before it. Knows no
+connection.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from corefast.store.mysql.text import Shape, Shapes
 
 MAX_STATEMENT_CHARACTERS = 1_000_000
 """Of one statement with many rows; a row of its own may be longer."""
+
+MAX_JOINED_SELECTS = 128
+"""Of one statement: the server plans each by itself, before the first one runs."""
 
 
 class CountUnproven(Exception):
@@ -60,10 +64,12 @@ class Run(NamedTuple):
 class Group:
     """Calls of one shape that may run together; where rows are counted, each call names a row by a unique key."""
 
-    __slots__ = ("calls", "shape")
+    __slots__ = ("calls", "position", "shape")
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, position: int = 0) -> None:
         self.shape = shape
+        self.position = position
+        """Among the groups of its batch."""
         self.calls: list[Call] = []
 
     def whole(self) -> Run:
@@ -73,24 +79,26 @@ class Group:
     def runs(self, *, joined: bool) -> Iterator[Run]:
         """Return the statements as text."""
         if joined and self.shape.insert is not None and len(self.calls) > 1:
-            yield from self._joined(*self.shape.insert)
+            yield from self._joined(self.shape.insert[0], self.shape.insert[2])
         else:
             for call in self.calls:
                 yield Run(self.shape, [call], self.shape.sql(call.params))
 
-    def _joined(self, head: str, values: object, tail: str) -> Iterator[Run]:
+    def _joined(self, head: str, tail: str) -> Iterator[Run]:
+        joint = self.shape.joint
+        most = MAX_JOINED_SELECTS if joint != ", " else len(self.calls)
         calls: list[Call] = []
         rows: list[str] = []
         size = 0
         for call in self.calls:
             row = self.shape.values(call.params)
-            if rows and size + len(row) > MAX_STATEMENT_CHARACTERS:
-                yield Run(self.shape, calls, f"{head}{', '.join(rows)}{tail}")
+            if rows and (size + len(row) > MAX_STATEMENT_CHARACTERS or len(rows) >= most):
+                yield Run(self.shape, calls, f"{head}{joint.join(rows)}{tail}")
                 calls, rows, size = [], [], 0
             calls.append(call)
             rows.append(row)
             size += len(row)
-        yield Run(self.shape, calls, f"{head}{', '.join(rows)}{tail}")
+        yield Run(self.shape, calls, f"{head}{joint.join(rows)}{tail}")
 
 
 class Batch:
@@ -102,8 +110,10 @@ class Batch:
         self._groups: list[Group] = []
         self._units: list[list[Rows] | None] = []
         self._newest: dict[Shape, Group] = {}
-        # The last group that touches a table.
-        self._touched: dict[str, Group] = {}
+        # The positions of the last groups that touch a table at all, the whole of it, and one row of it.
+        self._last: dict[str, int] = {}
+        self._whole: dict[str, int] = {}
+        self._rows: dict[tuple[str, Any], int] = {}
         self.failure: Exception | None = None
         self.seconds = 0.0
 
@@ -117,7 +127,7 @@ class Batch:
             if shape.has_rows:
                 call.rows, call.index = results, len(results)
                 results.append([])
-            self._place(shape).calls.append(call)
+            self._place(shape, call.params).calls.append(call)
         self._units.append(results or None)
 
     def set_prelude(self, ops: list[Op]) -> None:
@@ -132,19 +142,28 @@ class Batch:
         statement, params, expected = op
         return self._shapes.of(statement, params), Call(params, expected)
 
-    def _place(self, shape: Shape) -> Group:
+    def _place(self, shape: Shape, params: tuple[Any, ...]) -> Group:
+        rows = [(table, params[at]) for table, at in shape.keys]
         group = self._newest.get(shape)
-        if group is not None and all(self._touched[table] is group for table in shape.tables):
-            return group
-        group = Group(shape)
-        self._groups.append(group)
-        if not shape.tables:  # nobody knows what it touches: nothing moves across it
-            self._newest.clear()
-            return group
-        self._newest[shape] = group
-        for table in shape.tables:
-            self._touched[table] = group
+        if group is None or self._last_touch(shape, rows) > group.position:
+            group = Group(shape, len(self._groups))
+            self._groups.append(group)
+            if not shape.tables:  # nobody knows what it touches: nothing moves across it
+                self._newest.clear()
+                return group
+            self._newest[shape] = group
+            self._last.update(dict.fromkeys(shape.tables, group.position))
+            if not rows:
+                self._whole.update(dict.fromkeys(shape.tables, group.position))
+        for row in rows:
+            self._rows[row] = group.position
         return group
+
+    def _last_touch(self, shape: Shape, rows: list[tuple[str, Any]]) -> int:
+        """Return the position of the last group that touches what a statement would touch."""
+        if not rows:
+            return max(self._last[table] for table in shape.tables)
+        return max(max(self._whole.get(row[0], -1), self._rows.get(row, -1)) for row in rows)
 
     def groups(self) -> list[Group]:
         """Return what to run, in order, the prelude first."""

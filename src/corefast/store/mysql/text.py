@@ -19,6 +19,8 @@ _LIST_OF_TABLES = re.compile(r"\bFROM\s+[a-z_]\w*(\s+[a-z_]\w*)?\s*,")
 _COUNTS = re.compile(r"\s+RETURNING\s+1\s*$")
 _HAS_ROWS = re.compile(r"^\s*(SELECT|SHOW)\b|\bRETURNING\b")
 _INSERT = re.compile(r"^\s*(?:INSERT|REPLACE)\b[^?]*?\bVALUES\s*(?=\()")
+_INSERT_SELECT = re.compile(r"^\s*INSERT\s+INTO\s+(\w+)\s*\([^?()]*\)\s*(SELECT\b.*)$", re.DOTALL)
+_NOT_ALONE = re.compile(r"\b(UNION|GROUP|ORDER|LIMIT|DUPLICATE)\b")
 _UPSERT = re.compile(r"^\s*REPLACE\b|\bON DUPLICATE KEY UPDATE\b")
 
 
@@ -60,7 +62,7 @@ class Shape:
     asks for one row for each row changed. Texts joined by `;` are one statement with the rows of the one that has any.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, rows: Sequence[tuple[str, int]] = ()) -> None:
         self.text, found = _COUNTS.subn("", text)
         self.counts = bool(found)
         """One row (1,) stands for each row that it changed."""
@@ -70,12 +72,18 @@ class Shape:
         if _LIST_OF_TABLES.search(self.text):
             raise StoreError(f"write JOIN between tables: {self.text}")
         self.tables = frozenset(_TABLE.findall(self.text))
+        self.keys = tuple((table, number - 1) for table, number in rows)
+        """The one row of each table that it touches: the table, and the place of the row's key among the parameters."""
+        if rows and (self.steps != 1 or {table for table, _ in rows} != self.tables):
+            raise StoreError(f"name one row of each table or none: {self.text}")
         self.is_upsert = self.steps == 1 and bool(_UPSERT.search(self.text))
         self._take_apart()
         self.insert = self._find_values() if self.steps == 1 and (self.counts or not self.has_rows) else None
-        """Before, within and after the tuple of values, where there is one and all parameters are in it."""
+        """Before, within and after the tuple of values or the SELECT, where there is one with all parameters in it."""
+        self.joint = " UNION ALL " if _INSERT_SELECT.search(self.text) else ", "
         in_order = self.order == tuple(range(len(self.order)))
         joinable = self.steps == 1 and in_order and bool(self.order) and (self.counts or not self.has_rows)
+        joinable = joinable and not _INSERT_SELECT.search(self.text)  # MariaDB refuses to run these in bulk
         self.prepared = self.text if joinable and not re.search(r"\?\d", self.text) else ""
         """The text as the server can prepare it, where many rows of parameters can be run at once."""
 
@@ -92,6 +100,12 @@ class Shape:
         self.parameters = max(order, default=-1) + 1
 
     def _find_values(self) -> tuple[str, tuple[str, ...], str] | None:
+        if (found := _INSERT_SELECT.search(self.text)) is not None:
+            target, select = found.groups()
+            # Many are one UNION where none reads what another one writes.
+            if not self.keys or target in _TABLE.findall(select) or _NOT_ALONE.search(select):
+                return None
+            return self.text[: found.start(2)], tuple(_PLACEHOLDER.split(select)[::2]), ""
         head = _INSERT.search(self.text)
         if head is None:
             return None
@@ -111,7 +125,7 @@ class Shape:
         return _weave(self.parts, self.order, params)
 
     def values(self, params: Sequence[Any]) -> str:
-        """Return the tuple of values of an INSERT."""
+        """Return the tuple of values of an INSERT, or its SELECT."""
         assert self.insert is not None
         return _weave(self.insert[1], self.order, params)
 
@@ -137,7 +151,7 @@ class Shapes:
         if shape is None:
             if len(self._known) >= MAX_STATEMENTS:
                 raise StoreError("too many different statements: their texts must be constants")
-            shape = self._known[statement] = Shape(statement.mysql or statement.sqlite)
+            shape = self._known[statement] = Shape(statement.mysql or statement.sqlite, statement.rows)
         if shape.parameters != len(params):
             raise StoreError("a statement was given a wrong number of parameters")
         return shape
