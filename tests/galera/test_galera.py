@@ -17,6 +17,7 @@ from tests.support.business import Business, soon
 from tests.support.galera import Galera
 from tests.support.journal import positions_used_twice
 from tests.support.mariadb import PASSWORD
+from tests.support.proxy import Fault, Proxy
 
 PUT = Statement("INSERT INTO note (id, author, weight) VALUES (?, ?, 0)")
 COUNT = Statement("UPDATE note SET weight = weight + 1 WHERE id = ?")
@@ -40,6 +41,12 @@ def at(address: Address, node: int) -> Address:
 def put(id: int) -> Unit:
     unit = Unit()
     unit.add(PUT, id, "somebody")
+    unit.add(COUNT, id, rows=1)
+    return unit
+
+
+def counted(id: int) -> Unit:
+    unit = Unit()
     unit.add(COUNT, id, rows=1)
     return unit
 
@@ -84,9 +91,7 @@ def test_conflicts_of_two_writers_on_two_nodes_are_tried_again_and_no_change_is_
 
         async def count(database: MysqlDatabase) -> None:
             for _ in range(60):
-                unit = Unit()
-                unit.add(COUNT, 1, rows=1)
-                await database.commit(unit)
+                await database.commit(counted(1))
 
         await asyncio.gather(*map(count, databases))
         assert await databases[1].fetch(ALL) == [(1, "somebody", 121.0)]
@@ -96,6 +101,29 @@ def test_conflicts_of_two_writers_on_two_nodes_are_tried_again_and_no_change_is_
     conflicts = "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_local_cert_failures', 'wsrep_local_bf_aborts')"
     uvloop.run(main())
     assert sum(int(value) for node in galera.nodes[:2] for _, value in node.sql(conflicts)) > 0
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.SILENT, Fault.LATE])
+@pytest.mark.parametrize("is_last", [False, True], ids=["same node", "other node"])
+def test_a_commit_without_an_answer_happens_once_whichever_node_is_asked(
+    galera: Galera, address: Address, fault: Fault, is_last: bool
+) -> None:
+    async def main() -> None:
+        proxy = Proxy(address.port)
+        await proxy.start()
+        proxy.is_last, proxy.late_s = is_last, 0.5
+        database = await open_mysql(address._replace(port=proxy.port), [NOTES], timing=Timing(answer_s=2))
+        await database.commit(put(1))
+        proxy.fault = fault
+        await asyncio.gather(*[database.commit(counted(1)) for _ in range(3)])
+        await asyncio.sleep(2 * proxy.late_s)  # what was late has arrived
+        await database.commit(counted(1))
+        assert proxy.faults == 1
+        assert await database.fetch(ALL) == [(1, "somebody", 5.0)]
+        await database.close()
+        await proxy.stop()
+
+    uvloop.run(main())
 
 
 def test_a_node_that_is_cut_off_from_the_others_is_left_and_where_there_is_none_else_the_error_is_typed(

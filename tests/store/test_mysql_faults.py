@@ -42,7 +42,7 @@ async def stranger(address: Address) -> AsyncIterator[Session]:
 # ── a commit whose outcome is unknown ──────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.SILENT])
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.SILENT, Fault.LATE])
 def test_a_commit_without_an_answer_happens_once(address: Address, fault: Fault) -> None:
     async def main() -> None:
         proxy = Proxy(address.port)

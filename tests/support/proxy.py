@@ -13,19 +13,23 @@ class Fault(Enum):
     """The server commits, and the connection ends before it can say so."""
     SILENT = 3
     """The server commits, and its answer gets lost; the connection stays."""
+    LATE = 4
+    """The connection ends, and the server gets the COMMIT some time after that."""
 
 
 _COMMIT = b"\x07\x00\x00\x00\x03COMMIT"
 
 
 class Proxy:
-    """Forwards bytes; the next COMMIT meets *fault*, once."""
+    """Forwards bytes; the next COMMIT meets *fault*, once. With *is_last* nobody gets through after that."""
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.fault = Fault.NONE
+        self.late_s = 0.3
+        self.is_last = False
         self.port = 0
         self.faults = 0
 
@@ -51,12 +55,18 @@ class Proxy:
             while data := await reader.read(65_536):
                 fault, self.fault = (self.fault, Fault.NONE) if _COMMIT in data else (Fault.NONE, self.fault)
                 self.faults += fault is not Fault.NONE
+                if fault is not Fault.NONE and self.is_last:
+                    assert self._server is not None
+                    self._server.close()
                 if fault is Fault.CUT_BEFORE:
                     break
+                if fault is Fault.LATE:
+                    writer.close()
+                    await asyncio.sleep(self.late_s)
                 if fault is not Fault.NONE:
                     silence.set()
                 there[1].write(data)
-                if fault is Fault.CUT_AFTER:
+                if fault in (Fault.CUT_AFTER, Fault.LATE):
                     await asyncio.sleep(0.1)  # the server has long committed
                     break
         answers.cancel()
