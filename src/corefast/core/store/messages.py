@@ -168,7 +168,9 @@ class MessageStore:
         """
         unit.add(self._ADVANCE[len(times) - 1], *times, message, peer)
 
-    _FORGET = Statement("UPDATE message SET sealed = ? WHERE id = ? AND peer = ? AND delivered_ms IS NOT NULL")
+    _FORGET = Statement(
+        "UPDATE message SET sealed = ? WHERE id = ? AND peer = ? AND delivered_ms IS NOT NULL", rows=(("message", 2),)
+    )
 
     def forget(self, unit: Unit, message: int, peer: int) -> None:
         """Drop the body of a message that has arrived."""
