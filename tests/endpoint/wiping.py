@@ -22,7 +22,7 @@ from corefast.protocol.keys import KemKeyPair
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, DeviceBundle, PreKeyUpload
 from tests.endpoint.pair import NOW_MS
-from tests.support.memory import count_secrets
+from tests.support.memory import count_secrets, keep_freed_memory
 
 Keys = dict[str, str]
 started: Keys = {}
@@ -203,6 +203,7 @@ def message_keys(keys: Keys, index: int) -> Keys:
 
 def main() -> None:
     spy_on_starts()
+    keep_freed_memory()
     alice, bob = End(), End()
     upload = bob.publish()
     look("published: there", bob.one_time)

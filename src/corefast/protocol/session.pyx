@@ -344,11 +344,14 @@ cdef Ratchet start_responder(bytes root, bytes chain_key, bytes private, bytes p
 
 
 cdef object derive_initial(bytes secret, bytes kem_secret):
-    """Return the first keys from what was agreed on, which is wiped; *kem_secret* is None in version 3."""
+    """Return the first keys from what was agreed on, which is wiped: the caller holds it in a variable, and the call.
+
+    *kem_secret* is None in version 3.
+    """
     keys = x3dh.derive(secret) if kem_secret is None else pqxdh.derive(secret, kem_secret)
-    wipe_bytes(secret, 1)
+    wipe_bytes(secret, 2)
     if kem_secret is not None:
-        wipe_bytes(kem_secret, 1)
+        wipe_bytes(kem_secret, 2)
     return keys
 
 
