@@ -113,7 +113,7 @@ class End:
     def __init__(self) -> None:
         self.vault = Vault(os.urandom(32), os.urandom)
         self.tables = Tables()
-        self.peers = PeerStore(self.tables, self.vault)  # type: ignore[arg-type]
+        self.peers = PeerStore(self.tables, self.vault, 1)  # type: ignore[arg-type]
         self.own = OwnKeys.new(os.urandom)
         self.them = Correspondent.new()
         self.one_time: Keys = {}
@@ -125,7 +125,7 @@ class End:
         for record in change.made:
             if record.id == change.upload.one_time[0].id and record.kind == KeyKind.ONE_TIME:
                 self.one_time = {"one-time private": hex_of(record.private)}
-        KeyStore(self.tables, self.vault).put_change(Unit(), change)  # type: ignore[arg-type]
+        KeyStore(self.tables, self.vault, 1).put_change(Unit(), change)  # type: ignore[arg-type]
         return change.upload
 
     def start(self, other: "End", upload: PreKeyUpload, place: int) -> None:
