@@ -17,6 +17,7 @@ from api.config import ApiConfig
 from api.fallback import Fallback
 from api.gateway import Core, CoreLink, parse_address, read_secret
 from api.proxy import Proxied, parse_proxies
+from api.routes.absent import Absent
 from api.routes.certificates import Certificates
 from api.routes.chat import Chat
 from api.routes.docs import Docs
@@ -24,6 +25,7 @@ from api.routes.events import EventFeed
 from api.routes.health import HealthView
 from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
+from api.routes.profile import ProfileRoutes
 from api.routes.settings import SettingsRoutes
 from api.routes.templates import Templates
 from api.routes.users import Users
@@ -44,6 +46,7 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
     templates = Templates(core, keys)
     settings = SettingsRoutes(core, keys)
     certificates = Certificates(core, keys)
+    profile = ProfileRoutes(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -59,6 +62,11 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/v1/settings/application", settings.application),
         Route("/v1/settings/application/media/providers", settings.providers),
         Route("/v1/settings/application/media/providers/{name}", settings.provider),
+        Route("/v1/settings/groups", settings.groups),
+        Route("/v1/settings/profile/about", profile.about),
+        Route("/v1/settings/profile/photo", profile.photo),
+        Route("/v1/settings/business/profile", profile.business),
+        Route("/v1/settings/business/compliance_info", profile.compliance),
         Route("/v1/certificates/external", certificates.external),
         Route("/v1/certificates/external/ca", certificates.authority),
         Route("/v1/certificates/webhooks/ca", certificates.trusted),
@@ -67,6 +75,7 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/readyz", health.ready),
         Route("/metrics", MetricsView(core, keys, is_open=open_metrics).resource),
         Route("/openapi.json", docs.openapi),
+        *Absent(keys).routes,
         *(Route(path, asset) for path, asset in docs.assets.items()),
     ]
     return Router(routes, redirect_slashes=False, default=Fallback())

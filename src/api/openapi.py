@@ -11,7 +11,19 @@ import msgspec
 from api import schema
 from api.errors import TABLE, V1_TITLES
 from api.operation import Operation
-from api.routes import certificates, chat, events, health, messages, metrics, settings, templates, users
+from api.routes import (
+    absent,
+    certificates,
+    chat,
+    events,
+    health,
+    messages,
+    metrics,
+    profile,
+    settings,
+    templates,
+    users,
+)
 from api.webhooks.bodies import Body
 from corefast import __version__
 
@@ -22,9 +34,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *templates.OPERATIONS,
     *users.OPERATIONS,
     *settings.OPERATIONS,
+    *profile.OPERATIONS,
     *certificates.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
+    *absent.OPERATIONS,
 )
 
 _TAGS = {
@@ -33,6 +47,7 @@ _TAGS = {
     "templates": "Messages whose form is kept here and sent by name.",
     "users": "Who may call: people with passwords and tokens.",
     "settings": "What can be set while it runs.",
+    "absent": "What the on-premises API had and corefast has not.",
     "operations": "For those who keep it running.",
 }
 

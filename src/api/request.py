@@ -34,6 +34,12 @@ class Request:
         client = self._scope.get("client")
         return str(client[0]) if client else ""
 
+    @property
+    def origin(self) -> str:
+        """Scheme and host as the client wrote them."""
+        host = self.header(b"host").decode("latin-1") or "localhost"
+        return f"{self._scope['scheme']}://{host}"
+
     def header(self, name: bytes) -> bytes:
         """Return the header of that name (in lower case), empty when there is none; the last of several counts."""
         return self._headers.get(name, b"")

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from api.answer import V1, Answer, answer_json
+from api.answer import V1, Answer, answer_json, encode
 from api.auth import Keys
 from api.decode import JsonBody
 from api.gateway import Core
@@ -13,6 +13,7 @@ from api.request import Request
 from api.resource import Resource
 from api.schema import META, MetaAnswer
 from api.shapes.settings import (
+    AnyFields,
     ApplicationAnswer,
     ProviderList,
     ProviderMedia,
@@ -47,6 +48,7 @@ class SettingsRoutes:
         self._providers_body = JsonBody(list[Provider])
         self.application = Resource("v1.settings.application", V1, GET=self._get, PATCH=self._patch, DELETE=self._reset)
         self.providers = Resource("v1.settings.media.providers", V1, GET=self._get_providers, POST=self._put_providers)
+        self.groups = Resource("v1.settings.groups", V1, PATCH=self._patch_groups)
         self.provider = Resource("v1.settings.media.provider", V1, DELETE=self._drop_provider)
 
     async def _get(self, request: Request) -> Answer:
@@ -62,6 +64,13 @@ class SettingsRoutes:
         self._object.decode(body)
         self._body.decode(body)
         await self._core.call(PatchApplication(caller.account, body), ApplicationView)
+        return answer_json(200, MetaAnswer())
+
+    async def _patch_groups(self, request: Request) -> Answer:
+        """Keep what older clients set there, as a field of the others that nothing here reads."""
+        caller = await self._keys.require(request, Scope.ADMIN)
+        wanted = self._object.decode(await request.body())
+        await self._core.call(PatchApplication(caller.account, encode({"groups": wanted})), ApplicationView)
         return answer_json(200, MetaAnswer())
 
     async def _reset(self, request: Request) -> Answer:
@@ -115,6 +124,16 @@ OPERATIONS = (
         summary="Back to the defaults; the webhook is off then (administrators)",
         answer=MetaAnswer,
         errors=(*CALLER, *AWAY),
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/settings/groups",
+        id="patchGroupSettings",
+        tag="settings",
+        summary="Keep settings of groups, as `groups` of the others; they have no effect (administrators)",
+        request=AnyFields,
+        answer=MetaAnswer,
+        errors=(*CALLER, *BODY, *AWAY),
     ),
     Operation(
         method="GET",

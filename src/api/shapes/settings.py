@@ -62,6 +62,10 @@ class Business(msgspec.Struct, frozen=True, omit_defaults=True):
     compliance_info: Annotated[Any, Meta(description="As it was sent.")] = UNSET
 
 
+class AnyFields(msgspec.Struct, frozen=True):
+    """An object of any fields; it is given back as it came."""
+
+
 class BusinessSettings(msgspec.Struct, frozen=True):
     business: Business
 

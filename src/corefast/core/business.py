@@ -27,6 +27,7 @@ from corefast.core.send.resender import Resender
 from corefast.core.send.results import Results
 from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
+from corefast.core.settings.profile import Profile
 from corefast.core.settings.service import Settings
 from corefast.core.store.keys import AccountRow
 from corefast.core.store.settings import SettingStore
@@ -91,6 +92,7 @@ class Business:
             reading,
             self.templates,
             self.settings,
+            Profile(context, self._setting_store),
         ]
         self.functions = {each: serve for service in services for each, serve in service.functions().items()}
         """What answers each message that names this account."""
@@ -114,8 +116,8 @@ class Business:
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates)
         self.stock = Stock(context)
         self.place = Place(context, self.account, self._given.claim, self.stock)
-        settings = SettingStore(context.database, context.vault, context.random)
-        self.settings = Settings(context, settings, self.schedule, self._given.webhook)
+        self._setting_store = SettingStore(context.database, context.vault, context.random)
+        self.settings = Settings(context, self._setting_store, self.schedule, self._given.webhook)
         retention = Retention(context, self._config.keep_messages_days)
         self.duties = Duties(context, self.feed, self.schedule, self.stock, self.resender, retention, self._chores)
 

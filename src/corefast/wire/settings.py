@@ -173,7 +173,7 @@ class PatchProfile(msgspec.Struct, frozen=True, array_like=True, tag=96):
 
 
 class PutPhotoPart(msgspec.Struct, frozen=True, array_like=True, tag=134):
-    """Store a piece of a photo that is being uploaded as *upload*. → `Stored`. Errors: `parameter.invalid`."""
+    """Store a piece of a photo that is being uploaded as *upload*. → `Done`. Errors: `parameter.invalid`."""
 
     account: str
     upload: str
@@ -182,7 +182,10 @@ class PutPhotoPart(msgspec.Struct, frozen=True, array_like=True, tag=134):
 
 
 class SetPhoto(msgspec.Struct, frozen=True, array_like=True, tag=135):
-    """Make the pieces of *upload*, of *size* bytes in all, the photo; without pieces there is none. → `PhotoView`."""
+    """Make the pieces of *upload* the photo; without pieces there is none. → `PhotoView`.
+
+    Errors: `parameter.invalid`.
+    """
 
     account: str
     upload: str
