@@ -291,54 +291,83 @@ def test_languages_are_locales(language: str) -> None:
 
 # ── any input ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WORDS = st.one_of(
-    st.text(max_size=30),
-    st.sampled_from(
-        ["{{1}}", "{{2}} {{1}}", "{{name}}", "a{{1}}b", "{{", "}}{{1}}", "x" * 60, "x" * 1_030, "https://a.b/{{1}}"]
-    ),
-)
-PARAMETERS = st.builds(
-    CallParameter,
-    st.sampled_from(["text", "currency", "date_time", "image", "location", "payload", "coupon_code", ""]),
-    WORDS,
-    st.sampled_from(["", "name", "1"]),
-    st.sampled_from(["", "EUR"]),
-    st.one_of(st.none(), st.builds(Location, st.floats(), st.floats())),
-)
-COMPONENTS = st.builds(
-    CallComponent,
-    st.sampled_from(["header", "body", "button"]),
-    st.lists(PARAMETERS, max_size=3),
-    st.sampled_from(["", "url", "quick_reply", "copy_code", "phone_number", "flow"]),
-    st.integers(-1, 3),
-)
-KINDS = st.sampled_from(list(ButtonKind))
+ANY = st.text(max_size=30) | st.sampled_from(["{{1}}", "{{2}}", "{{name}}", "{{", "x" * 61, "x" * 1_025, "a\nb"])
+TEXTS = st.sampled_from(["Hello", "{{1}}", "For {{1}}", "{{first}} {{last}}", "{{1}} and {{2}}", "x" * 58 + " {{1}}"])
 URLS = st.sampled_from(["https://a.b/{{1}}", "https://a.b", "+493023125000", "", "x"])
-DEFINITIONS = st.builds(
-    Definition,
-    st.just("order"),
-    st.just("en"),
-    WORDS,
-    header=st.one_of(st.none(), st.builds(Header, st.sampled_from(list(HeaderFormat)), WORDS)),
-    footer=WORDS,
-    buttons=st.lists(st.builds(Button, KINDS, WORDS, URLS, is_otp=st.booleans()), max_size=3),
-)
+FORMATS = st.sampled_from([HeaderFormat.TEXT, HeaderFormat.TEXT, HeaderFormat.LOCATION, HeaderFormat.IMAGE])
+BUTTONS = st.builds(Button, st.sampled_from(list(ButtonKind)), st.just("T") | ANY, URLS, is_otp=st.booleans())
+SOUND_BUTTONS = st.sampled_from(ORDER.buttons + [Button(ButtonKind.COPY_CODE, "", is_otp=True)])
 
 
-@given(DEFINITIONS, st.lists(COMPONENTS, max_size=4))
-def test_any_call_of_any_template_is_within_the_limits_or_a_typed_error(
-    definition: Definition, components: list[CallComponent]
-) -> None:
+def definitions(words: st.SearchStrategy[str], buttons: st.SearchStrategy[Button]) -> st.SearchStrategy[Definition]:
+    header = st.builds(lambda kind, text: Header(kind, text if kind is HeaderFormat.TEXT else ""), FORMATS, words)
+    return st.builds(
+        Definition,
+        st.just("order"),
+        st.just("en"),
+        words,
+        header=st.none() | header,
+        footer=st.just("") | words,
+        buttons=st.lists(buttons, max_size=3),
+    )
+
+
+LOCATIONS = st.none() | st.builds(Location, st.floats(), st.floats()) | st.just(Location(1, 2))
+VALUES = st.text(min_size=1, max_size=10) | ANY
+KINDS = {ButtonKind.QUICK_REPLY: "payload", ButtonKind.COPY_CODE: "coupon_code"}
+
+
+@st.composite
+def calls(draw: Any, definition: Definition) -> list[CallComponent]:
+    """Draw a call that may fit, with nothing or one thing wrong in it."""
+
+    def parameters(field: str, text: str) -> list[CallParameter]:
+        return [CallParameter("text", draw(VALUES), name) for name in variables_of(field, text)]
+
+    components = [CallComponent("body", parameters("body", definition.body))]
+    if definition.header is not None and definition.header.format is HeaderFormat.TEXT:
+        components.append(CallComponent("header", parameters("header", definition.header.text)))
+    elif definition.header is not None:
+        components.append(CallComponent("header", [CallParameter("location", location=draw(LOCATIONS))]))
+    for at, each in enumerate(definition.buttons):
+        if each.kind is not ButtonKind.PHONE and (each.kind is not ButtonKind.URL or each.value.endswith("}}")):
+            parameter = CallParameter(KINDS.get(each.kind, "text"), draw(VALUES))
+            components.append(CallComponent("button", [parameter], each.kind.value, at))
+    if draw(st.booleans()) and draw(st.booleans()):
+        types = st.sampled_from(["text", "currency", "date_time", "image", "location", "payload", "coupon_code", ""])
+        parameter = CallParameter(draw(types), draw(VALUES), draw(ANY), draw(ANY), draw(LOCATIONS))
+        sub_type = draw(st.sampled_from(["", "url", "quick_reply", "copy_code", "flow"]))
+        wrong = CallComponent(
+            draw(st.sampled_from(["header", "body", "button"])), [parameter], sub_type, draw(st.integers(-1, 3))
+        )
+        components[draw(st.integers(0, len(components) - 1))] = wrong
+    return components
+
+
+def is_typed(error: CorefastError) -> bool:
+    return isinstance(error, TemplateError | ParameterInvalid | ParameterMissing)
+
+
+@given(definitions(TEXTS | ANY, BUTTONS))
+def test_any_template_is_kept_as_it_would_be_kept_again_or_a_typed_error(definition: Definition) -> None:
     try:
         kept = check_definition(definition)
     except CorefastError as error:
-        assert isinstance(error, TemplateError | ParameterInvalid | ParameterMissing)
-        return
-    assert check_definition(kept) == kept
+        assert is_typed(error)
+    else:
+        assert check_definition(kept) == kept
+
+
+@given(st.data())
+def test_any_call_is_within_the_limits_or_a_typed_error(data: st.DataObject) -> None:
     try:
-        filled = render(kept, TemplateCall("order", "en", components=components))
+        kept = check_definition(data.draw(definitions(TEXTS, SOUND_BUTTONS)))
+    except ParameterInvalid:
+        return
+    try:
+        filled = render(kept, TemplateCall("order", "en", components=data.draw(calls(kept))))
     except CorefastError as error:
-        assert isinstance(error, TemplateError | ParameterInvalid | ParameterMissing)
+        assert is_typed(error)
         return
     assert 0 < len(filled.body) <= MAX_BODY_CHARACTERS
     assert len(filled.header) <= MAX_HEADER_CHARACTERS
