@@ -27,7 +27,7 @@ def seeds() -> list[bytes]:
         messages.Ack([1, 2]),
         messages.Evicted("number.taken"),
     ]
-    kinds = [bytes([0x91, tag]) for tag in range(40)] + [bytes([0x92, tag, 0xA0]) for tag in range(40)]
+    kinds = [bytes([0x91, tag]) for tag in range(128)] + [bytes([0x92, tag, 0xA0]) for tag in range(128)]
     contents = [Content(ids, 1, body.Text("hello", True), "name", ids), Content(ids, 1, Read([ids]))]
     said_by_user: list[Any] = [
         body.Attachment(body.MediaKind.IMAGE, "caption", "name"),

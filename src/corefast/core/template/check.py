@@ -150,7 +150,7 @@ def _check_url(field: str, url: str) -> str:
     if not url:
         raise ParameterMissing(f"`{field}` is missing or empty")
     fixed = url.removesuffix(URL_VARIABLE)
-    if not is_url(fixed):
+    if not (is_fit_for_url(fixed) and _has_host(fixed)):
         raise TemplateUrlInvalid(
             f"`{field}` has to begin with https:// or http://, with {{{{1}}}} at its end or nowhere"
         )
@@ -160,12 +160,14 @@ def _check_url(field: str, url: str) -> str:
     return url
 
 
-def is_url(text: str) -> bool:
-    """Tell whether *text* is a URL that a phone may open."""
-    if len(text) > MAX_URL_CHARACTERS or _UNFIT_FOR_URL.search(text):
-        return False
+def is_fit_for_url(text: str) -> bool:
+    """Tell whether *text* has the characters, and no more of them, that a URL may have."""
+    return len(text) <= MAX_URL_CHARACTERS and not _UNFIT_FOR_URL.search(text)
+
+
+def _has_host(url: str) -> bool:
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(url)
         return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from corefast.core.template.check import URL_VARIABLE, is_url
+from corefast.core.template.check import URL_VARIABLE, is_fit_for_url
 from corefast.core.template.text import BLANKS, CONTROLS, fill, variables_of
 from corefast.errors import (
     ParameterInvalid,
@@ -261,7 +261,7 @@ def _url(button: Button, index: int, given: Given) -> str:
     if parameter.type != "text":
         raise TemplateParameterFormat(f"`{field}.type` has to be text")
     url = button.value.removesuffix(URL_VARIABLE) + _checked(f"{field}.text", parameter.text, MAX_URL_CHARACTERS)
-    if not is_url(url):
+    if not is_fit_for_url(url):  # its host stands before the variable, and was checked
         raise TemplateUrlInvalid(f"`{field}.text`: the URL of button {index} is none with it; encode it with %")
     return url
 
