@@ -16,6 +16,7 @@ ALICE = "491713920001"
 BOB = "491713920002"
 OFFLINE = "491713920003"
 NOBODY = "491713920099"
+TEMPLATES = "491713920004"
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,43 @@ def test_two_conversations_do_not_mix(tell: Tell, business: Business):
         assert phones[1].texts == [f"b{index}" for index in range(20)]
         for phone in phones:
             await phone.stop()
+
+    tell(story())
+
+
+def test_a_template_is_shown_filled_in_and_its_quick_reply_comes_back(tell: Tell, business: Business):
+    components = [
+        {"type": "BODY", "text": "Hello {{1}}, order {{2}} is ready."},
+        {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Thanks"}]},
+    ]
+    parameters = [{"type": "text", "text": "Ada"}, {"type": "text", "text": "7"}]
+    call = {"name": "ready", "language": {"code": "en"}, "components": [{"type": "body", "parameters": parameters}]}
+
+    async def story() -> None:
+        definition = {"name": "ready", "language": "en", "components": components}
+        assert (await business.request("POST", "/v1/templates", json=definition))[0] == 201
+        phone = await business.phone(TEMPLATES)
+        assert phone.program is not None
+        status, _ = await business.request(
+            "POST", "/v1/messages", json={"to": TEMPLATES, "type": "template", "template": call}
+        )
+        assert status == 201
+        shown = await phone.program.fact(event="message", type="template")
+        assert shown["template"] == {
+            "name": "ready",
+            "language": "en",
+            "body": "Hello Ada, order 7 is ready.",
+            "buttons": [{"kind": "quick_reply", "title": "Thanks", "value": "Thanks"}],
+        }
+        phone.program.say(to=business.facts["number"], choose={"message": shown["id"], "option": "Thanks"})
+
+        def pressed() -> list[object]:
+            bodies = [json.loads(body) for body in business.receiver.bodies.values()]
+            return [message["button"] for body in bodies for message in body.get("messages", []) if "button" in message]
+
+        await soon(pressed)
+        assert pressed() == [{"payload": "Thanks", "text": "Thanks"}]
+        await phone.stop()
 
     tell(story())
 

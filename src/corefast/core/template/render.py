@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from corefast.core.template.check import URL_VARIABLE, is_fit_for_url
-from corefast.core.template.text import BLANKS, CONTROLS, fill, variables_of
+from corefast.core.template.text import BLANKS, CONTROLS, fill, names_in
 from corefast.errors import (
     ParameterInvalid,
     ParameterMissing,
@@ -100,7 +100,7 @@ def _sort(definition: Definition, components: list[CallComponent]) -> Components
 
 
 def _render_text(definition: Definition, name: str, text: str, given: Given, most: int) -> str:
-    values = _values(definition, name, variables_of(name, text), given, most)
+    values = _values(definition, name, names_in(text), given, most)
     filled = fill(text, values)
     if len(filled) > most:
         raise TemplateTextTooLong(f"the {name} has {len(filled)} characters with its parameters; the limit is {most}")

@@ -20,7 +20,12 @@ def variables_of(field: str, text: str) -> list[str]:
     rest = _VARIABLE.sub(" ", text)
     if "{{" in rest or "}}" in rest:
         raise ParameterInvalid(f"`{field}`: a variable is {{{{1}}}} or {{{{name}}}}, of small letters, digits and _")
-    return list(dict.fromkeys(_VARIABLE.findall(text)))
+    return names_in(text)
+
+
+def names_in(text: str) -> list[str]:
+    """Return the same for a text whose braces were checked."""
+    return list(dict.fromkeys(_VARIABLE.findall(text))) if "{{" in text else []
 
 
 def format_of(field: str, names: list[str]) -> ParameterFormat | None:
@@ -38,4 +43,4 @@ def format_of(field: str, names: list[str]) -> ParameterFormat | None:
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Return *text* with its variables filled in, in one go: braces in a value are plain characters."""
-    return _VARIABLE.sub(lambda found: values[found[1]], text)
+    return text if not values else _VARIABLE.sub(lambda found: values[found[1]], text)
