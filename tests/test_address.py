@@ -2,7 +2,7 @@
 
 import pytest
 
-from corefast.address import canonical_number, display_number, shard_of
+from corefast.address import Address, canonical_number, display_number, shard_of
 from corefast.errors import NumberInvalid
 
 SPELLINGS = [
@@ -65,3 +65,9 @@ def test_the_shard_of_a_number_is_its_fnv_1a_hash() -> None:
     value = fnv_1a(b"signal\x0049123123456")
     for shards in (1, 2, 4, 8, 16, 32):
         assert shard_of("49123123456", shards) == value % shards
+
+
+def test_address_that_may_be_stored_is_of_digits_and_of_a_device_that_can_be() -> None:
+    assert all(each.is_sound for each in (Address("49123123456"), Address("9991", 127)))
+    wrong = [Address(""), Address("+49"), Address("4" * 33), Address("\u0664"), Address("49", 0), Address("49", 128)]
+    assert not any(each.is_sound for each in [*wrong, Address("49", -1), Address("49", 1, "other")])

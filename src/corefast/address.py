@@ -5,6 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from corefast.errors import NumberInvalid
+from corefast.limits import MAX_DEVICE_ID
 
 CHANNEL_SIGNAL = "signal"
 
@@ -12,6 +13,7 @@ _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3
 _MASK = (1 << 64) - 1
 _MAX_INPUT = 64
+_MAX_DIGITS = 32
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -20,6 +22,12 @@ class Address(msgspec.Struct, frozen=True, array_like=True, order=True):
     id: str
     device: int = 1
     channel: str = CHANNEL_SIGNAL
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether this may be a device's address: what a relay names is stored, shown and told only then."""
+        digits = self.id.isascii() and self.id.isdecimal() and len(self.id) <= _MAX_DIGITS
+        return digits and 0 < self.device <= MAX_DEVICE_ID and self.channel == CHANNEL_SIGNAL
 
 
 @lru_cache(maxsize=65_536)

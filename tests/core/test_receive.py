@@ -1,5 +1,6 @@
 import os
 
+from corefast.address import Address
 from corefast.core.account.duties import SWEEP_MS
 from corefast.core.receive.batch import Batch
 from corefast.core.store.inbound import InboundKind
@@ -49,6 +50,24 @@ def test_conversation_goes_on_in_the_session_that_the_customer_started(tmp_path)
         assert phone.read(world.relay.posts[0].parts[0]).body.body == "two"
         await deliver(world, phone.write("three"))
         assert [event.text for event in await world.events(2, EventKind.MESSAGE)] == ["one", "three"]
+
+    story(main, tmp_path)
+
+
+def test_item_of_a_sender_that_cannot_be_is_acked_and_taken_for_nothing(tmp_path):
+    async def main(world):
+        phone = await meet(world)
+        item = phone.write("from nobody")
+        for sender in (
+            Address(""),
+            Address("<b>"),
+            Address("4" * 1_000),
+            Address(CUSTOMER, 0),
+            Address(CUSTOMER, 2**63),
+        ):
+            await deliver(world, Item(0, item.id, item.kind, sender, NOW_MS, item.body))
+        await deliver(world, phone.write("from me"))
+        assert [event.text for event in await world.events(1)] == ["from me"]
 
     story(main, tmp_path)
 

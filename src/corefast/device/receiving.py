@@ -67,6 +67,7 @@ class Delivery:
     async def take(self, items: Sequence[Item]) -> list[Event]:
         """Make *items* durable and return the news that they brought; the items may be acked then."""
         profile = self._profile
+        items = [item for item in items if _is_sound(item)]
         ciphertexts = [item for item in items if item.kind in _CIPHERTEXTS]
         async with profile.turn():
             self._known = await profile.inbox.known([item.id for item in ciphertexts])
@@ -266,6 +267,14 @@ def _is_message(content: Content) -> bool:
 def _sound_time(at_ms: int, relay_ms: int) -> int:
     """Return an author's time, or the relay's where that is no time."""
     return at_ms if 0 <= at_ms < _TIME_LIMIT_MS else relay_ms
+
+
+def _is_sound(item: Item) -> bool:
+    """Tell whether an item may be stored at all; a relay that makes up others could as well withhold them."""
+    is_sound = item.sender.is_sound and 0 <= item.at_ms < _TIME_LIMIT_MS
+    if not is_sound:
+        log.warning("item.unsound", kind=item.kind)
+    return is_sound
 
 
 def _senders(items: Sequence[Item]) -> set[str]:

@@ -19,7 +19,7 @@ from corefast.device.profile import Profile
 from corefast.device.progress import Progress
 from corefast.device.receiving import put_identity_news
 from corefast.device.store.outbox import OutboxRow
-from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.fanout import bundle_of, check_devices, fan_out
 from corefast.endpoint.resend import identity_mark
 from corefast.endpoint.trust import Policy, Trust, check_identity
 from corefast.errors import (
@@ -28,11 +28,12 @@ from corefast.errors import (
     CorefastError,
     IdentityUnacknowledged,
     Overloaded,
+    PeerError,
     RemoteRefused,
     SealBroken,
     StoreError,
 )
-from corefast.limits import MAX_DEVICES, MAX_UNANSWERED_POSTS
+from corefast.limits import MAX_UNANSWERED_POSTS
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
@@ -49,6 +50,9 @@ MAX_WAIT_MS = 60_000
 
 _FINAL_CODES = ("number.unknown", "number.invalid")
 """Answers of the relay after which a message fails; all others are tried again."""
+
+_LAST_MS = 2**52
+"""What a relay says of a later time is not stored."""
 
 _LANE_BATCH = 64
 _POST_BYTES = 262_144
@@ -210,7 +214,7 @@ class Sending:
                     await self._fail(lane, list(lane.waiting), error)
                 else:
                     await asyncio.sleep(max(error.retry_after_ms, RETRY_MS) / 1_000)
-            except (BundleInvalid, IdentityUnacknowledged) as error:
+            except (PeerError, IdentityUnacknowledged) as error:
                 await self._fail(lane, list(lane.waiting), error)
             except (BusyError, StoreError) as error:
                 log.warning("lane.waits", code=error.code)
@@ -230,6 +234,8 @@ class Sending:
             bundle = await self._relay.call(FetchBundle(number))
             if not bundle.devices:
                 raise RemoteRefused("number.unknown")
+            if lane.needs_bundle and bundle.devices_version == known.devices_version:
+                await asyncio.sleep(RETRY_MS / 1_000)  # the list is not another one: a relay that says so has us run
         encrypted = await self._encrypt(number, lane, bundle)
         if bundle is not None:
             lane.needs_bundle = False
@@ -324,8 +330,7 @@ def take_bundle(
     profile: Profile, unit: Unit, progress: Progress, peer: KnownPeer, bundle: Bundle, renew: Collection[int] = ()
 ) -> Trust:
     """Bring the peer's devices in line with the relay's list: a session for each, a new one for those to *renew*."""
-    if len(bundle.devices) > MAX_DEVICES:
-        raise BundleInvalid("the relay names more devices than a number can have")
+    check_devices(bundle)
     if peer.number == profile.account.number and bundle.identity != profile.own.identity.public:
         raise BundleInvalid("the relay names another identity for our own devices")
     trust = check_identity(peer.identity, bundle.identity)
@@ -343,9 +348,10 @@ def take_bundle(
 
 
 def _note(progress: Progress, result: PostResult) -> None:
+    at_ms = min(max(result.at_ms, 0), _LAST_MS)
     if result.state == PostState.STORED:
-        progress.sent(result.id, None, result.at_ms)
+        progress.sent(result.id, None, at_ms)
     elif result.state == PostState.DELIVERED:
-        progress.delivered(result.id, None, result.at_ms)
+        progress.delivered(result.id, None, at_ms)
     else:
-        progress.failed(result.id, result.at_ms, "number.unknown")
+        progress.failed(result.id, at_ms, "number.unknown")

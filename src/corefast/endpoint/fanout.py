@@ -3,9 +3,22 @@
 from collections.abc import Mapping
 
 from corefast.endpoint.cipher import Correspondent
+from corefast.errors import BundleInvalid
+from corefast.limits import MAX_DEVICE_ID, MAX_DEVICES
 from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import Random
 from corefast.wire.messages import Bundle, DeviceBundle, Part
+
+_LAST_VERSION = 2**31 - 1
+
+
+def check_devices(bundle: Bundle) -> None:
+    """Raise `BundleInvalid` unless the relay names some devices that can be a number's, each once."""
+    devices = {each.device for each in bundle.devices}
+    if not 0 < len(devices) == len(bundle.devices) <= MAX_DEVICES or not 0 < bundle.devices_version <= _LAST_VERSION:
+        raise BundleInvalid("the relay's list of a number's devices is none")
+    if not all(0 < device <= MAX_DEVICE_ID for device in devices):
+        raise BundleInvalid("the relay names a device that no number can have")
 
 
 def bundle_of(bundle: Bundle, device: DeviceBundle) -> PreKeyBundle:

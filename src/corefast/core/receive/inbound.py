@@ -60,12 +60,21 @@ class Inbound:
                 if not peer.is_open:
                     continue
                 try:
-                    await self._take(peer, items)
+                    await self._take(peer, self._sound(peer, items))
                 except Exception as error:
                     log.warning("a frame could not be taken in", code=getattr(error, "code", type(error).__name__))
                     peer.close()
         finally:
             self._task = None
+
+    def _sound(self, peer: Peer, items: list[Item]) -> list[Item]:
+        """Return the items of senders that can be some; a relay that makes up others could as well withhold them."""
+        made_up = [item.seq for item in items if not item.sender.is_sound]
+        if not made_up:
+            return items
+        log.warning("the relay names senders that cannot be", count=len(made_up))
+        peer.notify(Ack(made_up))
+        return [item for item in items if item.sender.is_sound]
 
     async def _take(self, peer: Peer, items: list[Item]) -> None:
         with ExitStack() as stack:

@@ -18,10 +18,10 @@ from corefast.core.send.status import (
 )
 from corefast.core.store.messages import Encrypted, WaitingBody
 from corefast.endpoint.cipher import Correspondent
-from corefast.endpoint.fanout import bundle_of, fan_out
+from corefast.endpoint.fanout import bundle_of, check_devices, fan_out
 from corefast.endpoint.resend import identity_mark
 from corefast.errors import BundleDowngraded, CorefastError, LinkLost, NumberUnknown, PeerError, RemoteRefused
-from corefast.limits import MAX_DEVICES, MESSAGE_TTL_MS
+from corefast.limits import MESSAGE_TTL_MS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
@@ -104,7 +104,7 @@ class Preparer:
         """Return the peer's bundle; raise `NumberUnknown` and what the relay refuses."""
         async with self._fetches:
             bundle: Bundle = await peer.call(FetchBundle(number))
-        if not 0 < len(bundle.devices) <= MAX_DEVICES or not bundle.devices_version:
+        if not bundle.devices:
             raise NumberUnknown("the number has no device")
         return bundle
 
@@ -198,6 +198,7 @@ class Preparer:
         there are none.
         """
         context = self._context
+        check_devices(bundle)
         see_identity(context, unit, lane, bundle.identity)
         if is_barred(context, lane):
             put_peer(context, unit, lane)
