@@ -18,6 +18,7 @@ from api.fallback import Fallback
 from api.gateway import Core, CoreLink, parse_address, read_secret
 from api.proxy import Proxied, parse_proxies
 from api.routes.absent import Absent
+from api.routes.backup import Backup
 from api.routes.certificates import Certificates
 from api.routes.chat import Chat
 from api.routes.docs import Docs
@@ -47,6 +48,7 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
     settings = SettingsRoutes(core, keys)
     certificates = Certificates(core, keys)
     profile = ProfileRoutes(core, keys)
+    backup = Backup(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -67,6 +69,8 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/v1/settings/profile/photo", profile.photo),
         Route("/v1/settings/business/profile", profile.business),
         Route("/v1/settings/business/compliance_info", profile.compliance),
+        Route("/v1/settings/backup", backup.backup),
+        Route("/v1/settings/restore", backup.restore),
         Route("/v1/certificates/external", certificates.external),
         Route("/v1/certificates/external/ca", certificates.authority),
         Route("/v1/certificates/webhooks/ca", certificates.trusted),

@@ -13,6 +13,7 @@ from api.errors import TABLE, V1_TITLES
 from api.operation import Operation
 from api.routes import (
     absent,
+    backup,
     certificates,
     chat,
     events,
@@ -35,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *settings.OPERATIONS,
     *profile.OPERATIONS,
+    *backup.OPERATIONS,
     *certificates.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,

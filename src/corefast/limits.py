@@ -308,6 +308,6 @@ PHOTO_PART_BYTES = 524_288
 """A photo crosses the gateway, and lies in the database, in pieces of this size."""
 
 MAX_CERTIFICATE_BYTES = 65_536
-MAX_BACKUP_BYTES = 131_072
+MAX_BACKUP_BYTES = 262_144
 SETTINGS_POLL_S = 1.0
 """How soon a core, a front or an emitter sees what was set through another one."""

@@ -114,6 +114,23 @@ def test_media_providers_are_kept_and_wrong_ones_refused(tmp_path: Path) -> None
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/settings/backup", "POST /v1/settings/restore", 1005, 1008, 1009)
+def test_a_backup_is_made_for_administrators_and_restored_where_the_number_is_not_yet(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        made = await b.ask("POST", "/v1/settings/backup", json={"password": "Correct-Horse-1"})
+        assert made.status == 200
+        data = made.json["settings"]["data"]
+        assert isinstance(data, str) and len(data) < 4_096
+        assert (await b.ask("POST", "/v1/settings/backup", json={"password": "short"})).v1_code == 1009
+        assert (await b.ask("POST", "/v1/settings/backup", json={})).v1_code == 1008
+        wrong = await b.ask("POST", "/v1/settings/restore", json={"password": "Correct-Horse-2", "data": data})
+        assert (wrong.status, wrong.v1_code) == (400, 1009)
+        here = await b.ask("POST", "/v1/settings/restore", json={"password": "Correct-Horse-1", "data": data})
+        assert (here.status, here.v1_code) == (403, 1005)
+
+    trade(main, tmp_path)
+
+
 @pytest.mark.covers(f"GET {PATH}", 1005)
 def test_settings_and_certificates_are_for_administrators(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
@@ -124,6 +141,8 @@ def test_settings_and_certificates_are_for_administrators(tmp_path: Path) -> Non
             PATH: ("GET", "PATCH", "DELETE"),
             PROVIDERS: ("GET", "POST"),
             f"{PROVIDERS}/x": ("DELETE",),
+            "/v1/settings/backup": ("POST",),
+            "/v1/settings/restore": ("POST",),
             "/v1/certificates/external": ("POST", "DELETE"),
             "/v1/certificates/external/ca": ("GET",),
             "/v1/certificates/webhooks/ca": ("GET", "POST", "DELETE"),

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from corefast import metrics
 from corefast.address import canonical_number
@@ -21,6 +22,7 @@ from corefast.core.feed.rota import Rota
 from corefast.core.gateway import Gateway, Operations
 from corefast.core.opening import load_account, make_account, open_context, open_process
 from corefast.core.secrets import load_secrets
+from corefast.core.settings.backups import RESTORED, read_backup, restore_account
 from corefast.core.settings.certificates import Certificates
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow, KeyStore, load_accounts
@@ -28,7 +30,7 @@ from corefast.core.store.settings import SettingStore
 from corefast.core.store.span import FIRST_ACCOUNT
 from corefast.core.store.users import UserStore
 from corefast.endpoint.vault import Vault, load_master_key
-from corefast.errors import CorefastError, NumberInvalid, Overloaded, SetupError
+from corefast.errors import AccountRegistered, CorefastError, NumberInvalid, Overloaded, SetupError
 from corefast.limits import MAX_ACCOUNTS
 from corefast.link.secure import responder_psk
 from corefast.net.client import parse_relay_url
@@ -38,6 +40,7 @@ from corefast.process import announce, lock_directory
 from corefast.store.database import Unit
 from corefast.store.opening import Location, open_database
 from corefast.wire.codec import gateway_codec
+from corefast.wire.settings import RestoreBackup, Restored
 
 SHARD = 0
 DATABASE, MASTER_KEY, FRONT_SECRET, WEBHOOKS_SECRET = "core.sqlite", "master.key", "front.secret", "webhooks.secret"
@@ -75,9 +78,10 @@ class Core:
         self._server: Server | None = None
         self.on_stopped: Callable[[str, str], None] = lambda number, refusal: None
         """Called with the reason when a number takes no more messages and only the operator can help."""
-        settings = SettingStore(process.database, process.vault, process.random)
-        self.certificates = Certificates(process, settings, self.rota)
-        services: list[Service] = [self.keys, self.users, self.certificates]
+        self._settings = SettingStore(process.database, process.vault, process.random)
+        self.certificates = Certificates(process, self._settings, self.rota)
+        self._restoring = asyncio.Lock()
+        services: list[Service] = [self.keys, self.users, self.certificates, self]
         self.gateway = Gateway(self, self.rota, services)
         self.operations = Operations(process, self, self.rota)
 
@@ -131,18 +135,40 @@ class Core:
     def _key_store(self, account: int) -> KeyStore:
         return KeyStore(self.process.database, self.process.vault, account)
 
-    async def make(self, number: str) -> Business:
-        """Add an account with new keys under *number*, which has none; not yet at work."""
+    def functions(self) -> dict[type, Callable[[Any], Any]]:
+        """Return what the core itself serves: what is about no account that is here yet."""
+        return {RestoreBackup: self.restore}
+
+    async def restore(self, request: RestoreBackup) -> Restored:
+        """Add the account of a backup and put it to work; the original, where there is one still, is cut off."""
+        kept = await read_backup(request)
+        async with self._restoring:
+            if kept.number in self._businesses:
+                raise AccountRegistered("the number of this backup is here already; restore it into another core")
+            keys = await self._new_keys()
+            row = await restore_account(self.process, keys, self._settings, kept)
+            business = await self._add(keys, row)
+        if self._server is not None:
+            business.start()
+        return Restored(kept.number)
+
+    async def _new_keys(self) -> KeyStore:
         account = max(await load_accounts(self.process.database), default=FIRST_ACCOUNT - 1) + 1
         if account > MAX_ACCOUNTS:
             raise Overloaded(f"a core has at most {MAX_ACCOUNTS} numbers", retry_after_ms=60_000)
-        keys = self._key_store(account)
+        return self._key_store(account)
+
+    async def make(self, number: str) -> Business:
+        """Add an account with new keys under *number*, which has none; not yet at work."""
+        keys = await self._new_keys()
         row = await make_account(self.process, keys, number)
         return await self._add(keys, row)
 
     async def _add(self, keys: KeyStore, row: AccountRow) -> Business:
         context = await open_context(self.process, keys, row)
-        business = Business(self._config, context, row, self._given(row.number), self.rota, [self.users.sweep])
+        is_restored = await self._settings.load(keys.account, RESTORED) is not None
+        given = self._given(row.number, is_restored)
+        business = Business(self._config, context, row, given, self.rota, [self.users.sweep])
         business.settings.on_changed.append(self.certificates.load)
         business.on_stopped = lambda refusal: self.on_stopped(row.number, refusal)
         await business.load()
@@ -150,13 +176,14 @@ class Core:
         self.directory.add(keys.account, row.number)
         return business
 
-    def _given(self, number: str) -> Given:
+    def _given(self, number: str, is_restored: bool) -> Given:
         """Return what the operator said of a number; code, pin and webhook are those of --number."""
         given = self._config
+        adopt = given.adopt_restored or is_restored
         if number != self._number:
-            return Given(Claim(shards=given.shards, adopt=given.adopt_restored))
-        claim = Claim(given.code, given.pin, given.shards, given.adopt_restored, given.replace)
-        return Given(claim, given.webhook)
+            return Given(Claim(shards=given.shards, adopt=adopt), is_restored=is_restored)
+        claim = Claim(given.code, given.pin, given.shards, adopt, given.replace)
+        return Given(claim, given.webhook, is_restored)
 
     # ── serving ────────────────────────────────────────────────────────────────────────────────────────────────────
 

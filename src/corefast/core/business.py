@@ -27,6 +27,7 @@ from corefast.core.send.resender import Resender
 from corefast.core.send.results import Results
 from corefast.core.send.sender import Sender
 from corefast.core.send.status import Statuses
+from corefast.core.settings.backups import RESTORED, Backups
 from corefast.core.settings.profile import Profile
 from corefast.core.settings.service import Settings
 from corefast.core.store.keys import AccountRow
@@ -35,10 +36,12 @@ from corefast.core.store.templates import TemplateStore
 from corefast.core.template.templates import Templates
 from corefast.endpoint.resend import HOUR_MS
 from corefast.endpoint.trust import Policy
+from corefast.errors import CorefastError
 from corefast.link.secure import initiator_ik
 from corefast.net.client import parse_relay_url
 from corefast.net.reconnect import Reconnecting
 from corefast.net.transport import Peer
+from corefast.store.database import Unit
 from corefast.wire.codec import relay_codec
 
 
@@ -53,6 +56,8 @@ class Given(NamedTuple):
 
     claim: Claim
     webhook: str = ""
+    is_restored: bool = False
+    """Made of a backup, and not attached since."""
 
 
 class Business:
@@ -80,6 +85,7 @@ class Business:
         """Called with the reason when the account takes no more messages and only the operator can help."""
         self._duties: list[asyncio.Task[None]] = []
         self._closing: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._make_parts()
         self._connect_parts()
         reading = Reading(context, self.sender)
@@ -93,6 +99,7 @@ class Business:
             self.templates,
             self.settings,
             Profile(context, self._setting_store),
+            Backups(context, account, self._setting_store),
         ]
         self.functions = {each: serve for service in services for each, serve in service.functions().items()}
         """What answers each message that names this account."""
@@ -170,6 +177,15 @@ class Business:
 
     def _attached(self, peer: Peer) -> None:
         self.duties.peer = peer
+        if self._given.is_restored:
+            self._settling = asyncio.get_running_loop().create_task(self._settle())
+
+    async def _settle(self) -> None:
+        """Remember that the restored account has its place: from now on it takes it by no force."""
+        unit = Unit()
+        self._setting_store.delete(unit, self.context.account, RESTORED)
+        with contextlib.suppress(CorefastError):
+            await self.context.database.commit(unit)
 
     def _lost(self) -> None:
         self.duties.peer = None

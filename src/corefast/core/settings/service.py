@@ -12,8 +12,8 @@ from corefast.core.feed.deliveries import Schedule
 from corefast.core.settings import application
 from corefast.core.settings.provider import check_providers
 from corefast.core.store.settings import SettingStore
-from corefast.errors import CorefastError, ProviderUnknown
-from corefast.limits import SETTINGS_POLL_S
+from corefast.errors import CorefastError, ParameterInvalid, ProviderUnknown
+from corefast.limits import MAX_SETTINGS_BYTES, SETTINGS_POLL_S
 from corefast.logs import get_logger
 from corefast.store.database import Unit
 from corefast.wire.gateway import SetWebhook, State
@@ -169,7 +169,10 @@ class Settings:
             return await self._store_providers(left)
 
     async def _store_providers(self, providers: list[Provider]) -> Providers:
+        text = msgspec.json.encode(providers)
+        if len(text) > MAX_SETTINGS_BYTES:
+            raise ParameterInvalid(f"all media providers together have at most {MAX_SETTINGS_BYTES} bytes")
         unit = Unit()
-        self._store.put(unit, self._context.account, PROVIDERS, msgspec.json.encode(providers))
+        self._store.put(unit, self._context.account, PROVIDERS, text)
         await self._context.database.commit(unit)
         return Providers(providers)
