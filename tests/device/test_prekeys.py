@@ -54,10 +54,11 @@ def test_stock_that_callers_drain_is_filled_up_before_it_is_empty(tmp_path, rela
             async with asyncio.timeout(WAIT_S):
                 while max(bob.device._profile.own.one_time) < first + PREKEY_STOCK:
                     await asyncio.sleep(0.02)
-            for _ in range(PREKEY_STOCK):
+            for _ in range(PREKEY_FLOOR - 1):
                 [device] = (await party.fetch(w.bob)).devices
                 assert device.one_time is not None and device.one_time.id not in ids
                 ids.add(device.one_time.id)
+            await fetch_until(party, w.bob, lambda bundle: bundle.devices[0].one_time.id >= first + PREKEY_STOCK)
             await hang_up(party)
 
     run(main)

@@ -79,12 +79,13 @@ class Program:
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a test's story; programs that it left behind are killed, without which uvloop would not close."""
+    """Run a test's story; programs and links that it left behind are ended, without which uvloop would not close."""
 
     async def main() -> None:
         try:
             await story()
         finally:
+            await hang_up_all()
             while _running:
                 process = _running.pop()
                 if process.returncode is None:

@@ -78,12 +78,17 @@ def play(story: Callable[[], Awaitable[None]]) -> None:
         try:
             await story()
         finally:
-            for party in _parties:
-                party.peer.close()
-            await asyncio.gather(*(party.peer.closed() for party in _parties))
-            _parties.clear()
+            await hang_up_all()
 
     uvloop.run(run())
+
+
+async def hang_up_all() -> None:
+    """Hang up whoever is still connected: uvloop does not close before."""
+    for party in _parties:
+        party.peer.close()
+    await asyncio.gather(*(party.peer.closed() for party in _parties))
+    _parties.clear()
 
 
 class Party:
