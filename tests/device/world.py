@@ -14,10 +14,9 @@ import msgspec
 import uvloop
 
 from corefast.device import Device, Event, Options
-
-WAIT_S = 20.0
 from tests.relay.party import hang_up_all
 
+WAIT_S = 20.0
 RELAY_FLAGS = ("--listen", "127.0.0.1:0", "--registration", "open", "--bundle-burst", "1000", "--post-burst", "100000")
 
 _running: list[asyncio.subprocess.Process] = []
