@@ -18,6 +18,7 @@ from api.fallback import Fallback
 from api.gateway import Core, CoreLink, parse_address, read_secret
 from api.proxy import Proxied, parse_proxies
 from api.routes.absent import Absent
+from api.routes.account import Accounts
 from api.routes.backup import Backup
 from api.routes.certificates import Certificates
 from api.routes.chat import Chat
@@ -49,6 +50,7 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
     certificates = Certificates(core, keys)
     profile = ProfileRoutes(core, keys)
     backup = Backup(core, keys)
+    accounts = Accounts(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -74,6 +76,10 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/v1/certificates/external", certificates.external),
         Route("/v1/certificates/external/ca", certificates.authority),
         Route("/v1/certificates/webhooks/ca", certificates.trusted),
+        Route("/v1/account", accounts.account),
+        Route("/v1/account/verify", accounts.verify),
+        Route("/v1/account/shards", accounts.shards),
+        Route("/v1/settings/account/two-step", accounts.two_step),
         Route("/v1/health", health.v1),
         Route("/livez", health.live),
         Route("/readyz", health.ready),

@@ -138,6 +138,8 @@ TABLE = {
     "type.unserved": Row(501, 1026, "this type of message is not served"),
     "recipient.is_sender": Row(400, 1021, "the recipient is this business's own number"),
     "account.unknown": Row(404, 1006, "this core does not serve that number"),
+    "registration.refused": Row(403, 1005, "the relay does not give this number to this core"),
+    "relay.away": Row(503, 1011, "the relay cannot be reached; repeat the request later"),
     "peer.unknown": Row(404, 1006, "no identity key of that number was seen yet"),
     "identity.mismatch": Row(409, 1009, "the recipient has another identity key by now; look at it, and compare again"),
     "identity.unacknowledged": Row(

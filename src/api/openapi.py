@@ -13,6 +13,7 @@ from api.errors import TABLE, V1_TITLES
 from api.operation import Operation
 from api.routes import (
     absent,
+    account,
     backup,
     certificates,
     chat,
@@ -34,6 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *chat.OPERATIONS,
     *templates.OPERATIONS,
     *users.OPERATIONS,
+    *account.OPERATIONS,
     *settings.OPERATIONS,
     *profile.OPERATIONS,
     *backup.OPERATIONS,

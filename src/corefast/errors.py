@@ -469,6 +469,22 @@ class AccountUnknown(CallerError):
     code = "account.unknown"
 
 
+class RegistrationRefused(CallerError):
+    """The relay does not give us the number; *reason* is its code, the text says what to do."""
+
+    code = "registration.refused"
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class RelayAway(BusyError):
+    """The relay cannot be asked now."""
+
+    code = "relay.away"
+
+
 class PeerUnknown(CallerError):
     """No identity key of this number was seen yet."""
 

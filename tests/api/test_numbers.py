@@ -12,8 +12,7 @@ def test_administrator_names_the_number_and_a_key_cannot_leave_its_own(tmp_path)
     async def main(b):
         token = await b.token()
         admin = {"Authorization": f"Bearer {token}"}
-        second = await b.world.core.make(SECOND)
-        second.start()
+        b.world.core.serve(await b.world.core.make(SECOND))
         for_second = admin | {"X-Corefast-Account": "+49 30 23125001"}
         sent = await b.ask("POST", "/v1/messages", headers=for_second, json=TEXT)
         message = sent.json["messages"][0]["id"]
@@ -45,8 +44,7 @@ def test_administrator_names_the_number_and_a_key_cannot_leave_its_own(tmp_path)
 def test_users_of_one_number_are_404_to_the_keys_of_another(tmp_path):
     async def main(b):
         admin = {"Authorization": f"Bearer {await b.token()}"}
-        second = await b.world.core.make(SECOND)
-        second.start()
+        b.world.core.serve(await b.world.core.make(SECOND))
         wanted = {"username": "ann.smith", "password": "Correct-Horse-1"}
         for_second = admin | {"X-Corefast-Account": SECOND}
         assert (await b.ask("POST", "/v1/users", headers=for_second, json=wanted)).status == 201

@@ -37,7 +37,7 @@ PASSWORD = "Correct-Horse-1"
 
 async def add_second(world: World) -> Business:
     business = await world.core.make(SECOND)
-    business.start()
+    world.core.serve(business)
     await business.relay.peer()
     return business
 

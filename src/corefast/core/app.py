@@ -14,6 +14,7 @@ from corefast.address import canonical_number
 from corefast.core.account.apikeys import ApiKeys
 from corefast.core.account.directory import Directory
 from corefast.core.account.place import Claim
+from corefast.core.account.registration import Registrations
 from corefast.core.account.users import Users
 from corefast.core.business import Business, Given, Service
 from corefast.core.config import CoreConfig, MigrateConfig
@@ -80,8 +81,9 @@ class Core:
         """Called with the reason when a number takes no more messages and only the operator can help."""
         self._settings = SettingStore(process.database, process.vault, process.random)
         self.certificates = Certificates(process, self._settings, self.rota)
-        self._restoring = asyncio.Lock()
-        services: list[Service] = [self.keys, self.users, self.certificates, self]
+        self._joining = asyncio.Lock()
+        self.registrations = Registrations(process, self._settings, self)
+        services: list[Service] = [self.keys, self.users, self.certificates, self.registrations, self]
         self.gateway = Gateway(self, self.rota, services)
         self.operations = Operations(process, self, self.rota)
 
@@ -120,14 +122,16 @@ class Core:
             keys = self._key_store(account)
             row = await load_account(keys)
             if row is not None:
-                await self._add(keys, row)
+                business = await self._open(keys, row)
+                if row.number == number or not await self.registrations.is_waiting(business):
+                    self._add(business)
         if number and number not in self._businesses:
             if self._businesses:
                 raise SetupError(
                     "--number: the data folder belongs to another number; choose another folder, "
                     "or leave --number out and add the number with POST /v1/account"
                 )
-            await self.make(number)
+            self._add(await self.make(number))
         await self.keys.load()
         await self.users.load(self._config.admin_password, is_compatible=self._config.compat_first_login)
         await self.certificates.load()
@@ -142,12 +146,13 @@ class Core:
     async def restore(self, request: RestoreBackup) -> Restored:
         """Add the account of a backup and put it to work; the original, where there is one still, is cut off."""
         kept = await read_backup(request)
-        async with self._restoring:
+        async with self._joining:
             if kept.number in self._businesses:
                 raise AccountRegistered("the number of this backup is here already; restore it into another core")
             keys = await self._new_keys()
             row = await restore_account(self.process, keys, self._settings, kept)
-            business = await self._add(keys, row)
+            business = await self._open(keys, row)
+            self._add(business)
         if self._server is not None:
             business.start()
         return Restored(kept.number)
@@ -159,12 +164,21 @@ class Core:
         return self._key_store(account)
 
     async def make(self, number: str) -> Business:
-        """Add an account with new keys under *number*, which has none; not yet at work."""
-        keys = await self._new_keys()
-        row = await make_account(self.process, keys, number)
-        return await self._add(keys, row)
+        """Return an account with new keys for *number*, which has none; it takes no part yet."""
+        async with self._joining:
+            keys = await self._new_keys()
+            row = await make_account(self.process, keys, number)
+        return await self._open(keys, row)
 
-    async def _add(self, keys: KeyStore, row: AccountRow) -> Business:
+    def serving(self, number: str) -> Business | None:
+        return self._businesses.get(number)
+
+    def serve(self, business: Business) -> None:
+        """Let an account take part, from now on."""
+        self._add(business)
+        business.start()
+
+    async def _open(self, keys: KeyStore, row: AccountRow) -> Business:
         context = await open_context(self.process, keys, row)
         is_restored = await self._settings.load(keys.account, RESTORED) is not None
         given = self._given(row.number, is_restored)
@@ -172,9 +186,12 @@ class Core:
         business.settings.on_changed.append(self.certificates.load)
         business.on_stopped = lambda refusal: self.on_stopped(row.number, refusal)
         await business.load()
-        self._businesses[row.number] = business
-        self.directory.add(keys.account, row.number)
         return business
+
+    def _add(self, business: Business) -> None:
+        context = business.context
+        self._businesses[context.number] = business
+        self.directory.add(context.account, context.number)
 
     def _given(self, number: str, is_restored: bool) -> Given:
         """Return what the operator said of a number; code, pin and webhook are those of --number."""
@@ -214,6 +231,7 @@ class Core:
             await self._server.close(Overloaded("the core is shutting down"))
         for business in self.all():
             await business.close()
+        await self.registrations.close()
         await self.process.database.close()
 
     async def _drain(self) -> None:

@@ -36,13 +36,18 @@ from corefast.core.store.templates import TemplateStore
 from corefast.core.template.templates import Templates
 from corefast.endpoint.resend import HOUR_MS
 from corefast.endpoint.trust import Policy
-from corefast.errors import CorefastError
+from corefast.errors import CorefastError, RelayAway, RemoteRefused
 from corefast.link.secure import initiator_ik
-from corefast.net.client import parse_relay_url
+from corefast.net.client import connect, parse_relay_url
 from corefast.net.reconnect import Reconnecting
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.codec import relay_codec
+from corefast.wire.messages import SetPin
+from corefast.wire.registration import GetShards, SetTwoStep, Shards, TwoStepSet
+
+SHARDS = 1
+"""Parts that an account's peers are split into; this release knows no other number."""
 
 
 class Service(Protocol):
@@ -102,6 +107,7 @@ class Business:
             Backups(context, account, self._setting_store),
         ]
         self.functions = {each: serve for service in services for each, serve in service.functions().items()}
+        self.functions |= {GetShards: self.shards, SetTwoStep: self.set_two_step}
         """What answers each message that names this account."""
         self.accept = self.sender.accept
 
@@ -157,8 +163,25 @@ class Business:
                 lane.waiting.append(row.message)
         await self.settings.load()
 
+    async def register(self, claim: Claim) -> None:
+        """Claim the number over a link of its own, before `start` or after a refusal.
+
+        Raises what the relay refuses (`RemoteRefused`), or what keeps us from it.
+        """
+        url = self._relay_url
+        handshake = initiator_ik(self.account.link_key, url.key)
+        peer = await connect(url.host, url.port, handshake, relay_codec, _Deaf())
+        try:
+            await self.place.register(peer, claim)
+        finally:
+            peer.close()
+
     def start(self) -> None:
-        """Begin: attach to the relay, have webhooks delivered, and do the duties."""
+        """Begin: attach to the relay, have webhooks delivered, do the duties; or go on after a refusal."""
+        if self._duties:
+            self.sender.refusal = ""
+            self.relay.start()
+            return
         self._rota.add(self.schedule)
         if self.place.is_superseded:
             self._superseded()
@@ -174,6 +197,19 @@ class Business:
                 await duty
         await self.relay.close()
         self.lanes.close()
+
+    def shards(self, request: GetShards) -> Shards:
+        return Shards(SHARDS)
+
+    async def set_two_step(self, request: SetTwoStep) -> TwoStepSet:
+        """Set the number's pin at the relay, or end it."""
+        try:
+            await self.relay.call(SetPin(request.pin))
+        except RemoteRefused:
+            raise
+        except CorefastError:
+            raise RelayAway("the relay cannot be reached; repeat the request later") from None
+        return TwoStepSet()
 
     def _attached(self, peer: Peer) -> None:
         self.duties.peer = peer
@@ -204,3 +240,13 @@ class Business:
         self.sender.refusal = reason
         self.on_stopped(reason)
         self._closing = asyncio.get_running_loop().create_task(self.relay.close())
+
+
+class _Deaf:
+    """A link for one call: the relay has nothing to say on it, as nobody attaches."""
+
+    def received(self, peer: Peer, message: Any, call: int) -> None:
+        peer.close()
+
+    def lost(self, peer: Peer, error: Exception | None) -> None:
+        pass

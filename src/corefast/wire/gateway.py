@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access, certificates, settings, template
+from corefast.wire import access, certificates, registration, settings, template
 from corefast.wire.body import Saying, Text
 from corefast.wire.template import TemplateCall
 
@@ -471,4 +471,5 @@ Message = (
     | template.Message
     | settings.Message
     | certificates.Message
+    | registration.Message
 )

@@ -124,6 +124,15 @@ class Place:
         left = (0, 0) if attached.prekeys_wanted else (attached.one_time_left, attached.one_time_kem_left)
         self._spawn(self._stock.fill(peer, *left))
 
+    async def register(self, peer: Peer, claim: Claim) -> None:
+        """Claim the number with what the operator gives now; raise what the relay refuses."""
+        self._claim, self._may_replace = (
+            msgspec.structs.replace(self._claim, code=claim.code, pin=claim.pin),
+            claim.replace,
+        )
+        await self._register(peer)
+        self.refusal = ""
+
     async def _register(self, peer: Peer) -> None:
         change = self._upload = self._upload or await self._stock.prepare()
         assert change is not None

@@ -1,0 +1,141 @@
+"""Numbers registered over the API, at a real relay."""
+
+from base64 import b64encode
+
+import uvloop
+
+from .numbers import desk
+
+FIRST, SECOND = "493023125000", "493023125001"
+CERT = b64encode(b"Example GmbH").decode()
+WANTED = {"cc": "49", "phone_number": "30 23125000", "method": "sms", "cert": CERT}
+OTHER = WANTED | {"phone_number": "30-23125001"}
+TEXT = {"to": SECOND, "type": "text", "text": {"body": "Hello!"}}
+
+
+def named(number):
+    return {"X-Corefast-Account": number}
+
+
+def test_number_is_registered_with_a_code_even_when_the_core_starts_again_in_between(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="code") as d:
+            assert (await d.ask("GET", "/v1/health")).json["health"]["gateway_status"] == "unregistered"
+            early = await d.ask("POST", "/v1/account/verify", {"code": "x"})
+            assert (early.status, early.v1_code) == (403, 1005)
+            begun = await d.ask("POST", "/v1/account", WANTED)
+            assert (begun.status, begun.json) == (202, {"account": [{"vname": "Example GmbH"}]})
+            unknown = await d.ask("POST", "/v1/messages", TEXT)
+            assert (unknown.status, unknown.v1_code) == (404, 1006)
+            identity = next(iter(d.core.registrations._waiting.values())).context.own.identity.public
+
+            await d.stop()
+            await d.start()
+            wrong = await d.ask("POST", "/v1/account/verify", {"code": "AAAA-BBBB"})
+            assert (wrong.status, wrong.v1_code) == (403, 1005) and "issue-code" in wrong.details
+            code = await d.relay.admission.issue_code(FIRST)
+            assert (await d.ask("POST", "/v1/account/verify", {"code": code})).status == 201
+            assert d.core.find(FIRST).context.own.identity.public == identity
+            again = await d.ask("POST", "/v1/account", WANTED)
+            assert again.status == 201 and set(again.json) == {"meta"}
+            await d.core.find(FIRST).relay.peer()
+            assert (await d.ask("GET", "/v1/health")).json["health"]["gateway_status"] == "connected"
+            assert (await d.ask("POST", "/v1/messages", TEXT)).status == 201
+
+            assert (await d.ask("POST", "/v1/account", OTHER)).status == 202
+            code = await d.relay.admission.issue_code(SECOND)
+            assert (await d.ask("POST", "/v1/account/verify", {"code": code}, more=named(SECOND))).status == 201
+            await d.stop()
+            await d.start()
+            assert d.core.directory.numbers == [FIRST, SECOND]
+            assert (await d.ask("POST", "/v1/messages", TEXT, more=named(FIRST))).status == 201
+
+    uvloop.run(main())
+
+
+def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="open") as d:
+            for wanted in (WANTED, OTHER):
+                assert (await d.ask("POST", "/v1/account", wanted)).status == 201
+            for number, other in ((FIRST, SECOND), (SECOND, FIRST)):
+                sent = await d.ask("POST", "/v1/messages", TEXT | {"to": other}, more=named(number))
+                assert sent.status == 201
+            for number, other in ((FIRST, SECOND), (SECOND, FIRST)):
+                found, after = [], ""
+                while not found:
+                    path = f"/v1/events?wait=5&after={after}"
+                    page = (await d.ask("GET", path, more=named(number))).json
+                    found = [each for each in page["events"] if each["kind"] == "message"]
+                    after = page["cursor"]
+                assert found[0]["body"]["messages"][0]["from"] == other
+
+            assert (await d.ask("GET", "/v1/account/shards", more=named(FIRST))).json == {"account": {"shards": 1}}
+            shards = {"cc": "49", "phone_number": "3023125000", "shards": 1}
+            assert (await d.ask("POST", "/v1/account/shards", shards)).status == 201
+            refused = await d.ask("POST", "/v1/account/shards", shards | {"shards": 4})
+            assert (refused.status, refused.v1_code) == (403, 1005)
+            assert (await d.ask("POST", "/v1/account/shards", shards | {"shards": 3})).v1_code == 1009
+            assert (await d.ask("POST", "/v1/account/shards", shards | {"phone_number": "3011111"})).status == 404
+
+    uvloop.run(main())
+
+
+def test_number_with_a_pin_moves_to_who_knows_it(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="open") as d:
+            assert (await d.ask("POST", "/v1/account", WANTED)).status == 201
+            assert (await d.ask("POST", "/v1/settings/account/two-step", {"pin": "12345"})).v1_code == 1009
+            assert (await d.ask("POST", "/v1/settings/account/two-step", {"pin": "482913"})).status == 200
+            await d.stop()
+            await d.start("another")
+            taken = await d.ask("POST", "/v1/account", WANTED)
+            assert (taken.status, taken.v1_code) == (403, 1005) and "pin" in taken.details
+            wrong = await d.ask("POST", "/v1/account", WANTED | {"pin": "111111"})
+            assert (wrong.status, wrong.v1_code) == (403, 1005) and "pin is wrong" in wrong.details
+            waits = await d.ask("POST", "/v1/account", WANTED | {"pin": "482913"})
+            assert (waits.status, waits.v1_code) == (403, 1005) and "wait" in waits.details
+            assert (await d.ask("GET", "/v1/health")).json["health"]["gateway_status"] == "unregistered"
+
+    uvloop.run(main())
+
+
+def test_pin_is_taken_away_again(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="open") as d:
+            assert (await d.ask("POST", "/v1/account", WANTED)).status == 201
+            assert (await d.ask("POST", "/v1/settings/account/two-step", {"pin": "482913"})).status == 200
+            assert (await d.ask("DELETE", "/v1/settings/account/two-step")).status == 200
+            await d.stop()
+            await d.start("another")
+            assert (await d.ask("POST", "/v1/account", WANTED | {"pin": "482913"})).status == 201
+
+    uvloop.run(main())
+
+
+def test_what_cannot_be_registered_says_what_to_change(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="code") as d:
+            for change, code in (
+                ({"cc": "x"}, 1009),
+                ({"cc": 49}, 1009),
+                ({"cc": None}, 1009),
+                ({"phone_number": "1"}, 1009),
+                ({"phone_number": "\0"}, 1009),
+                ({"method": "fax"}, 1009),
+                ({"cert": "!"}, 1009),
+                ({"cert": ""}, 1008),
+                ({"pin": "12"}, 1009),
+            ):
+                refused = await d.ask("POST", "/v1/account", WANTED | change)
+                assert (refused.status, refused.v1_code) == (400, code), change
+            assert (await d.ask("POST", "/v1/account", {"cc": "49"})).v1_code == 1008
+            assert (await d.ask("POST", "/v1/account/verify", {})).v1_code == 1008
+            raw = WANTED | {"cert": b64encode(b"\xff\0").decode()}
+            assert (await d.ask("POST", "/v1/account", raw)).json == {"account": [{"vname": FIRST}]}
+            assert (await d.ask("GET", "/v1/account/shards")).status == 404
+            await d.relay.close()
+            away = await d.ask("POST", "/v1/account", WANTED)
+            assert (away.status, away.v1_code) == (503, 1011)
+
+    uvloop.run(main())
