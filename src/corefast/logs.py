@@ -95,6 +95,16 @@ def describe_exception(
     return "\n".join(lines)
 
 
+def log_crash(log: Any, event: str) -> None:
+    """Log *event* with the exception that is being handled, as a library may: in a program of somebody else.
+
+    Without our `setup`, structlog would show a traceback with all local variables: keys and words among them.
+    """
+    kind, error, trace = sys.exc_info()
+    assert kind is not None and error is not None, "called where an exception is being handled"
+    log.error(event, exception=describe_exception((kind, error, trace)))
+
+
 class RateLimit(logging.Filter):
     """Lets `MAX_LINES_PER_S` lines of each event pass a second; the first line after that tells what was left out."""
 

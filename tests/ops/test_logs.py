@@ -68,3 +68,23 @@ def test_the_first_line_after_a_flood_counts_what_was_left_out(monkeypatch: pyte
 def test_an_unknown_level_is_refused():
     with pytest.raises(SetupError, match="--log-level"):
         logs.setup("relay", "loud")
+
+
+LIBRARY = """
+import structlog
+from corefast.logs import log_crash
+log = structlog.get_logger()
+canary = "49123123456"
+def crash(words):
+    raise ValueError(words)
+try:
+    crash(canary)
+except ValueError:
+    log_crash(log, "it broke")
+"""
+
+
+def test_crash_inside_a_program_of_somebody_else_shows_places_and_no_variables():
+    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
+    assert "it broke" in done.stdout and "ValueError" in done.stdout and "crash" in done.stdout
+    assert "49123123456" not in done.stdout + done.stderr

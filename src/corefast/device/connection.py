@@ -10,6 +10,7 @@ import structlog
 
 from corefast.errors import CorefastError, LinkLost
 from corefast.link.secure import initiator_ik
+from corefast.logs import log_crash
 from corefast.net.client import RelayUrl, connect
 from corefast.net.transport import Handler, Peer
 from corefast.wire.codec import relay_codec
@@ -84,7 +85,7 @@ class Connection:
             except CorefastError as error:
                 self._tell(error)
             except Exception:
-                log.exception("connect.crashed")
+                log_crash(log, "connect.crashed")
             if loop.time() - started_s > STEADY_S:
                 delay_ms = FIRST_DELAY_MS
             await asyncio.sleep(delay_ms * random.uniform(0.5, 1.0) / 1_000)

@@ -16,6 +16,7 @@ from corefast.device.resending import Resending
 from corefast.device.sending import Sending
 from corefast.device.siblings import Siblings
 from corefast.errors import BusyError, CorefastError, RemoteRefused
+from corefast.logs import log_crash
 from corefast.net.transport import Peer
 from corefast.wire.messages import (
     Ack,
@@ -72,7 +73,7 @@ class Intake:
                     await self._take(peer, messages)
                 except Exception as error:
                     # The store failed: nothing was acked, so it all comes again on a new link.
-                    log.exception("receiving.failed")
+                    log_crash(log, "receiving.failed")
                     code = error.code if isinstance(error, CorefastError) else CorefastError.code
                     self._feed.tell(Offline(code, "what the relay sent could not be stored; trying again"))
                     peer.close()

@@ -31,6 +31,7 @@ from corefast.endpoint.cipher import Correspondent, Opened, identity_in
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
 from corefast.errors import CallerError, ContentMalformed, CorefastError, IdentityChanged
+from corefast.logs import log_crash
 from corefast.store.database import Unit
 from corefast.wire.body import Saying
 from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
@@ -113,7 +114,7 @@ class Delivery:
         except CorefastError as error:
             self._put_unreadable(item, error)
         except Exception:
-            log.exception("item.crashed")
+            log_crash(log, "item.crashed")
             self._put_unreadable(item, CorefastError())
         else:
             self._take_content(item, content, plaintext)

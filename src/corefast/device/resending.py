@@ -21,6 +21,7 @@ from corefast.endpoint.resend import ID_BYTES, Ask, Budget, Outcome, derive_rese
 from corefast.endpoint.trust import Policy
 from corefast.errors import BusyError, CallTimeout, ContentMalformed, CorefastError, LinkLost, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
+from corefast.logs import log_crash
 from corefast.store.database import Unit
 from corefast.wire.content import Content, ResendRequest, decode_content, encode_content
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
@@ -100,7 +101,7 @@ class Resending:
                 log.warning("resend.waits", code=error.code)
             delay_ms = max(self._backoff(number), getattr(error, "retry_after_ms", 0))
         except Exception:
-            log.exception("resend.crashed")
+            log_crash(log, "resend.crashed")
             delay_ms = self._backoff(number)
         finally:
             del self._tasks[number]

@@ -34,6 +34,7 @@ from corefast.errors import (
     StoreError,
 )
 from corefast.limits import MAX_UNANSWERED_POSTS
+from corefast.logs import log_crash
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
@@ -220,7 +221,7 @@ class Sending:
                 log.warning("lane.waits", code=error.code)
                 await asyncio.sleep(RETRY_MS / 1_000)
             except Exception as error:
-                log.exception("lane.crashed")
+                log_crash(log, "lane.crashed")
                 await self._fail(lane, list(lane.waiting), error)
         del self._lanes[number]
 
