@@ -1,5 +1,6 @@
 """One HTTP answer, as bytes, and the two shapes in which an error is told."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +33,20 @@ class Answer:
         if self.status == 204:
             return [*self.headers, named]
         return [*self.headers, (b"content-length", b"%d" % len(self.body)), named]
+
+
+class StreamAnswer(Answer):
+    """An answer of *size* bytes that are sent as *pieces* yields them; one that fails half-way ends the connection."""
+
+    __slots__ = ("pieces", "size")
+
+    def __init__(self, size: int, pieces: AsyncGenerator[bytes, None], *headers: Header) -> None:
+        super().__init__(200, b"", *headers)
+        self.size = size
+        self.pieces = pieces
+
+    def head(self, request_id: str) -> list[Header]:
+        return [*self.headers, (b"content-length", b"%d" % self.size), (b"x-request-id", request_id.encode())]
 
 
 def answer_json(status: int, content: Any, *headers: Header) -> Answer:

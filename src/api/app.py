@@ -25,6 +25,7 @@ from api.routes.chat import Chat
 from api.routes.docs import Docs
 from api.routes.events import EventFeed
 from api.routes.health import HealthView
+from api.routes.media import MediaFiles
 from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
 from api.routes.profile import ProfileRoutes
@@ -38,9 +39,13 @@ COLLECT_EVERY = 20_000
 """Objects allocated and not freed before the collector looks: at the default of 700 it took 6 % of the front."""
 
 
-def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> ASGIApp:
-    """Return the ASGI application; *draining* is set when it should not start anything long any more."""
+def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, open_metrics: bool = True) -> ASGIApp:
+    """Return the ASGI application; *draining* is set when it should not start anything long any more.
+
+    *files* is another way to the same core, on which files delay nothing.
+    """
     keys = Keys(core, now_ms)
+    media = MediaFiles(files or core, keys)
     messages = Messages(core, keys)
     health = HealthView(core, keys, draining, now_ms)
     docs = Docs()
@@ -55,6 +60,8 @@ def build(core: Core, draining: asyncio.Event, *, open_metrics: bool = True) -> 
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
         Route("/v1/messages/{id}", messages.member),
+        Route("/v1/media", media.collection),
+        Route("/v1/media/{id}", media.member),
         Route("/v1/events", EventFeed(core, keys, draining).resource),
         Route("/v1/templates", templates.collection),
         Route("/v1/templates/import", templates.imports),
@@ -98,14 +105,16 @@ def now_ms() -> int:
 async def serve(config: ApiConfig, stop: asyncio.Event) -> None:
     """Serve until *stop*; requests that run then are finished."""
     _raise_file_limit()
-    core = CoreLink(config.core, read_secret(Path(config.core_secret_file)))
+    secret = read_secret(Path(config.core_secret_file))
+    core, files = CoreLink(config.core, secret), CoreLink(config.core, secret)
     host, port = parse_address(config.listen)
     proxies = parse_proxies(config.trusted_proxy)
     mode = mode_of(config.tls, host)
     listener = bind(host, port)
     draining = asyncio.Event()
-    app = build(core, draining, open_metrics=config.open_metrics)
+    app = build(core, draining, files=files, open_metrics=config.open_metrics)
     core.start()
+    files.start()
     keeping: asyncio.Task[None] | None = None
     context = None
     try:
@@ -127,6 +136,7 @@ async def serve(config: ApiConfig, stop: asyncio.Event) -> None:
         if keeping is not None:
             keeping.cancel()
         listener.close()
+        await files.close()
         await core.close()
 
 

@@ -145,6 +145,12 @@ TABLE = {
     "identity.unacknowledged": Row(
         403, 1028, "the recipient's identity key changed; compare the safety number and acknowledge the new one"
     ),
+    "media.unknown": Row(404, 1006, "no medium has this id, or it is kept no longer"),
+    "media.unfit": Row(400, 1009, "the file's type does not go with that, or is not what it says"),
+    "media.too_large": Row(400, 1009, "the file is too large for this type of message"),
+    "media.link": Row(400, 1009, "the link cannot be fetched"),
+    "media.damaged": Row(500, 1014, "the file that the relay keeps is not the one that was sent"),
+    "blob.quota": Row(429, 1015, "too much is stored at the relay for this number"),
     "message.unknown": Row(404, 1006, "no message has this id"),
     "message.damaged": Row(500, 1023, "this message is damaged in the database; no repeat helps, only a backup"),
     "cursor.invalid": Row(

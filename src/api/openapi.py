@@ -19,6 +19,7 @@ from api.routes import (
     chat,
     events,
     health,
+    media,
     messages,
     metrics,
     profile,
@@ -31,6 +32,7 @@ from corefast import __version__
 
 OPERATIONS: tuple[Operation, ...] = (
     *messages.OPERATIONS,
+    *media.OPERATIONS,
     *events.OPERATIONS,
     *chat.OPERATIONS,
     *templates.OPERATIONS,
@@ -47,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 _TAGS = {
     "messages": "Send, and see what became of it.",
+    "media": "Files: put once, sent to anybody; and what customers send.",
     "events": "Receive without a server of your own.",
     "templates": "Messages whose form is kept here and sent by name.",
     "users": "Who may call: people with passwords and tokens.",

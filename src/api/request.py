@@ -1,5 +1,6 @@
 """One HTTP request as the routes see it: headers, query and a body of bounded size."""
 
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
@@ -9,6 +10,8 @@ from corefast.errors import ParameterInvalid
 from corefast.limits import MAX_BODY_BYTES
 
 MAX_QUERY_FIELDS = 32
+PATIENCE = "corefast.patience"
+"""The extension by which a route tells the server that a request may take long as long as it goes on."""
 
 
 class Request:
@@ -77,7 +80,28 @@ class Request:
             raise BodyTooLarge(f"a body has at most {most} bytes")
         return body
 
+    @property
+    def announced(self) -> int:
+        """How many bytes the body has by its Content-Length; 0 where that is not told."""
+        return int(self.header(b"content-length") or 0)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, of any size, however long it takes while it comes; raise `ClientGone`."""
+        self._scope.get("extensions", {}).get(PATIENCE, _nothing)()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone()
+            if body := message.get("body", b""):
+                yield body
+            if not message.get("more_body", False):
+                return
+
     async def disconnected(self) -> None:
         """Return once the client has gone; the body must have been read, or be of no interest."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def _nothing() -> None:
+    """What a server without patience does."""

@@ -1,5 +1,7 @@
 """An ASGI endpoint for one path: finds the method's handler, sends its answer, tells every error in one shape."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from random import getrandbits
@@ -7,7 +9,7 @@ from random import getrandbits
 from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
-from api.answer import Answer, Shape
+from api.answer import Answer, Shape, StreamAnswer
 from api.errors import ClientGone, MethodNotAllowed, row_of
 from api.request import Request
 from corefast import metrics
@@ -47,9 +49,31 @@ class Resource:
                 "headers": answer.head(request.id),
             }
         )
-        await send({"type": "http.response.body", "body": answer.body})
+        if isinstance(answer, StreamAnswer):
+            if not await self._stream(scope["method"], request, send, answer):
+                return
+        else:
+            await send({"type": "http.response.body", "body": answer.body})
         self._count(answer.status).inc()
         self._seconds.observe(time.perf_counter() - began)
+
+    async def _stream(self, method: str, request: Request, send: Send, answer: StreamAnswer) -> bool:
+        """Send the pieces; return whether all of them went out. The server hangs up where they did not."""
+        gone = asyncio.ensure_future(request.disconnected())
+        try:
+            async with contextlib.aclosing(answer.pieces):
+                if method != "HEAD":
+                    async for piece in answer.pieces:
+                        if gone.done():
+                            return False
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return True
+        except CorefastError as error:
+            log.warning("an answer broke off", route=self.name, request_id=request.id, code=error.code)
+            return False
+        finally:
+            gone.cancel()
 
     async def _answer(self, method: str, request: Request) -> Answer:
         handler = self._handlers.get(method)

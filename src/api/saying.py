@@ -8,13 +8,18 @@ import msgspec
 from api.errors import TypeUnserved
 from api.schema import Text
 from api.shapes import messages as shapes
+from api.shapes.media import Medium, MediumTold
 from api.template import call_of
 from corefast.errors import ParameterInvalid, ParameterMissing
 from corefast.wire import body as bodies
 from corefast.wire.body import Saying
+from corefast.wire.media import MediaInfo, MediaRef
 from corefast.wire.template import TemplateCall
 
 T = TypeVar("T")
+
+_ATTACHMENTS = ("image", "video", "audio", "document", "sticker")
+_HEADERS = ("image", "video", "document")
 
 UNSERVED = {
     "hsm": "use type template with `template`",
@@ -37,6 +42,22 @@ def saying_of(wanted: shapes.SendRequest) -> Saying | TemplateCall:
     if maker is None:
         raise ParameterInvalid(f"`type` has to be one of {', '.join(sorted(_MAKERS))}")
     return maker(wanted)
+
+
+def media_of(wanted: shapes.SendRequest) -> MediaRef | None:
+    """Return the medium that *wanted* names, its own or its header's; None where it has none."""
+    if wanted.type in _ATTACHMENTS:
+        return _ref(getattr(wanted, wanted.type), "")
+    header = wanted.interactive.header if wanted.type == "interactive" and wanted.interactive else None
+    if header is None or header.type not in _HEADERS:
+        return None
+    return _ref(_given(getattr(header, header.type), f"interactive.header.{header.type}"), header.type)
+
+
+def _ref(medium: Medium | None, kind: str) -> MediaRef | None:
+    if medium is None:
+        return None
+    return MediaRef(medium.id, medium.link, medium.provider.name if medium.provider else "", kind)
 
 
 def quoted_by(wanted: shapes.SendRequest) -> str:
@@ -64,6 +85,11 @@ def _text(wanted: shapes.SendRequest) -> Saying:
     return bodies.Text(wanted.text.body, wanted.preview_url)
 
 
+def _attachment(wanted: shapes.SendRequest) -> Saying:
+    given: Medium = _given(getattr(wanted, wanted.type), wanted.type)
+    return bodies.Attachment(bodies.MediaKind(wanted.type), given.caption, given.filename)
+
+
 def _location(wanted: shapes.SendRequest) -> Saying:
     return _same(_given(wanted.location, "location"), bodies.Location)
 
@@ -84,7 +110,7 @@ def _interactive(wanted: shapes.SendRequest) -> Saying:
         raise ParameterInvalid("`interactive.type` has to be button or list")
     body = _given(given.body, "interactive.body").text
     footer = given.footer.text if given.footer else ""
-    header = _header(given.header)
+    header = _header(given.header, given.type)
     if given.type == "button":
         for at, button in enumerate(given.action.buttons):
             if button.type != "reply":
@@ -98,11 +124,12 @@ def _interactive(wanted: shapes.SendRequest) -> Saying:
     return bodies.OptionList(body, given.action.button, sections, header, footer)
 
 
-def _header(header: shapes.Header | None) -> str:
-    if header is None:
+def _header(header: shapes.Header | None, kind: str) -> str:
+    if header is None or kind == "button" and header.type in _HEADERS:
         return ""
     if header.type != "text":
-        raise ParameterInvalid("`interactive.header.type` has to be text")
+        also = " (or image, video or document, with buttons)"
+        raise ParameterInvalid(f"`interactive.header.type` has to be text{also}")
     if not header.text:
         raise ParameterMissing("`interactive.header.text` is missing")
     return header.text
@@ -125,6 +152,7 @@ def _same(value: msgspec.Struct, kind: type[T]) -> T:
 
 _MAKERS: dict[str, Callable[[shapes.SendRequest], Saying | TemplateCall]] = {
     "text": _text,
+    **dict.fromkeys(_ATTACHMENTS, _attachment),
     "location": _location,
     "contacts": _contacts,
     "interactive": _interactive,
@@ -136,11 +164,16 @@ _MAKERS: dict[str, Callable[[shapes.SendRequest], Saying | TemplateCall]] = {
 # ── to JSON ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tell(body: Saying | None, quoted: str) -> tuple[str, dict[str, object]]:
-    """Return the type of a message and the fields that hold it; *quoted* is the id of the message it answers."""
+def tell(body: Saying | None, quoted: str, media: MediaInfo | None = None) -> tuple[str, dict[str, object]]:
+    """Return the type of a message and the fields that hold it.
+
+    *quoted* is the id of the message it answers, *media* what stands beside the body.
+    """
     match body:
         case bodies.Text(words):
             return "text", {"text": Text(words)}
+        case bodies.Attachment(kind, caption, filename) if media is not None:
+            return kind.value, {kind.value: _told_medium(media, caption, base_name(filename))}
         case bodies.Location():
             return "location", {"location": _same(body, shapes.Location)}
         case bodies.ContactCards(cards):
@@ -156,7 +189,7 @@ def tell(body: Saying | None, quoted: str) -> tuple[str, dict[str, object]]:
             reply = shapes.InteractiveTold("list_reply", list_reply=_same(body, shapes.ListReply))
             return "interactive", {"interactive": reply}
         case bodies.ReplyButtons():
-            return "interactive", {"interactive": _told_buttons(body)}
+            return "interactive", {"interactive": _told_buttons(body, media)}
         case bodies.OptionList():
             return "interactive", {"interactive": _told_list(body)}
         case bodies.Template():
@@ -164,9 +197,27 @@ def tell(body: Saying | None, quoted: str) -> tuple[str, dict[str, object]]:
     return "unknown", {}
 
 
-def _told_buttons(body: bodies.ReplyButtons) -> shapes.InteractiveTold:
+def _told_medium(media: MediaInfo, caption: str = "", filename: str = "") -> MediumTold:
+    if not media.is_ready:
+        return MediumTold(media.mime, media.sha256, "", caption, filename, "undownloaded")
+    return MediumTold(media.mime, media.sha256, media.id, caption, filename)
+
+
+def base_name(filename: str) -> str:
+    """Return a customer's name of a file without what could lead a careless reader elsewhere."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    name = "".join(each for each in name if each.isprintable()).strip()
+    return "" if name in (".", "..") else name
+
+
+def _told_buttons(body: bodies.ReplyButtons, media: MediaInfo | None) -> shapes.InteractiveTold:
     buttons = [shapes.Button(shapes.Reply(each.id, each.title)) for each in body.buttons]
-    return _told("button", body, shapes.Action(buttons=buttons))
+    told = _told("button", body, shapes.Action(buttons=buttons))
+    if media is None:
+        return told
+    kind = media.mime.partition("/")[0]
+    kind = kind if kind in _HEADERS else "document"
+    return msgspec.structs.replace(told, header=shapes.HeaderTold(kind, **{kind: _told_medium(media)}))  # type: ignore[arg-type]
 
 
 def _told_list(body: bodies.OptionList) -> shapes.InteractiveTold:
@@ -175,7 +226,7 @@ def _told_list(body: bodies.OptionList) -> shapes.InteractiveTold:
 
 
 def _told(kind: str, body: bodies.ReplyButtons | bodies.OptionList, action: shapes.Action) -> shapes.InteractiveTold:
-    header = shapes.Header("text", body.header) if body.header else None
+    header = shapes.HeaderTold("text", body.header) if body.header else None
     footer = shapes.Words(body.footer) if body.footer else None
     words = shapes.Words(body.body)
     return shapes.InteractiveTold(kind, action=action, body=words, header=header, footer=footer)

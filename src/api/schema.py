@@ -76,6 +76,12 @@ class StoredMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         name="from", default=UNSET
     )
     text: Text | UnsetType = UNSET
+    image: Annotated[Any, Meta(description="As in webhooks; so are video, audio, voice, document, sticker.")] = UNSET
+    video: Any = UNSET
+    audio: Any = UNSET
+    voice: Any = UNSET
+    document: Any = UNSET
+    sticker: Any = UNSET
     location: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
     contacts: Annotated[Any, Meta(description="As in POST /v1/messages.")] = UNSET
     interactive: Annotated[Any, Meta(description="As in POST /v1/messages, or the answer as in webhooks.")] = UNSET
@@ -102,7 +108,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
         str,
         Meta(
             description="message, sent, delivered, read, failed, expired, unreadable, identity_changed, "
-            "bundle_downgraded or superseded",
+            "bundle_downgraded, media_failed or superseded",
             examples=["message"],
         ),
     ]
@@ -121,13 +127,20 @@ class EventsAnswer(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """A text to one customer. Fields that are not listed are ignored."""
+    """A text or a file to one customer. Fields that are not listed are ignored."""
 
     id: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
-    message: Annotated[str, Meta(description=f"1 to {MAX_TEXT_CHARACTERS} characters", examples=["Hello world!"])]
+    message: Annotated[
+        str | None,
+        Meta(
+            description=f"1 to {MAX_TEXT_CHARACTERS} characters; a caption beside an attachment",
+            examples=["Hello world!"],
+        ),
+    ] = None
     apikey: Annotated[str | None, Meta(description="The API key, where no Authorization header is sent.")] = None
     linkpreview: Annotated[int | str | None, Meta(description="1 lets the phone show a preview of a link.")] = None
-    attachment: Annotated[str | None, Meta(description="Not served yet: anything but nothing is refused.")] = None
+    attachment: Annotated[str | None, Meta(description="A link to a file that is sent.")] = None
+    filename: Annotated[str | None, Meta(description="The name of the attachment.")] = None
 
 
 class ChatAnswer(msgspec.Struct, frozen=True):

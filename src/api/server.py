@@ -16,10 +16,12 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.answer import PROBLEM, encode
+from api.request import PATIENCE
 from api.schema import Problem
 from corefast.errors import SetupError
 from corefast.limits import (
     HTTP_KEEP_ALIVE_S,
+    HTTP_PAUSE_TIMEOUT_MS,
     HTTP_READ_TIMEOUT_MS,
     MAX_DISCARDED_BODY_BYTES,
     MAX_HEAD_BYTES,
@@ -71,6 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, JoinedWrites(transport)))
         self._messages = 0
+        self._is_patient = False
         self._chunk_bytes = 0
         self._head_bytes = 0
         self._is_in_head = False
@@ -94,6 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._discarded_bytes = 0
         self._is_in_head = True
+        self._is_patient = False
         self._waits_since = time.monotonic()
         super().on_message_begin()
 
@@ -106,6 +110,11 @@ class HttpProtocol(HttpToolsProtocol):
         ):
             raise ValueError("the head is too large")
         super().on_headers_complete()
+        cast(dict[str, Any], self.scope).setdefault("extensions", {})[PATIENCE] = self._be_patient
+
+    def _be_patient(self) -> None:
+        """Measure the time between pieces of this request's body from now on, not that of all of it."""
+        self._is_patient = True
 
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
@@ -113,6 +122,8 @@ class HttpProtocol(HttpToolsProtocol):
             if self._discarded_bytes > MAX_DISCARDED_BODY_BYTES:
                 self.transport.close()
             return
+        if self._is_patient:
+            self._waits_since = time.monotonic()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -132,8 +143,9 @@ class HttpProtocol(HttpToolsProtocol):
         is_idle_kept_alive = self.timeout_keep_alive_task is not None
         if self._waits_since is None or is_idle_kept_alive:
             return
-        if now - self._waits_since > HTTP_READ_TIMEOUT_MS / 1_000:
-            self._cut(408, "request too slow", f"a request has {HTTP_READ_TIMEOUT_MS // 1_000} seconds to arrive")
+        limit_ms = HTTP_PAUSE_TIMEOUT_MS if self._is_patient else HTTP_READ_TIMEOUT_MS
+        if now - self._waits_since > limit_ms / 1_000:
+            self._cut(408, "request too slow", f"a request has {limit_ms // 1_000} seconds to arrive, or to go on")
 
     def _cut(self, status: int, title: str, detail: str) -> None:
         """Hang up, with an answer where none has begun."""

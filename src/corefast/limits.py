@@ -199,6 +199,23 @@ BLOB_READ_BURST = 8_192
 BLOB_READ_REFILL_PER_S = 64.0
 """Pieces that one phone may read: 512 MB at once, then 4 MB a second."""
 
+MAX_LINK_CHARACTERS = 2_048
+LINK_TIMEOUT_MS = 25_000
+"""For all of a file behind a link: the send that names it waits meanwhile."""
+
+LINKS_AT_A_TIME = 16
+MAX_LINKS_OPEN = 256
+"""Different links of one account that are fetched, or wait for that."""
+
+LINK_CACHE_MS = 600_000
+MAX_LINKS_CACHED = 10_000
+"""Links whose file is known, so that a campaign fetches it once."""
+
+MAX_OPEN_MEDIA = 256
+"""Files that fronts put or read at a time, some 600 KiB each at worst."""
+
+MAX_FILENAME_CHARACTERS = 240
+
 # ── the core ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MAX_LANE_MESSAGES = 10_000
@@ -253,6 +270,9 @@ MAX_DISCARDED_BODY_BYTES = 8_388_608
 
 HTTP_READ_TIMEOUT_MS = 10_000
 """A request has this long to arrive, head and body; a slow one holds a socket and nothing else."""
+
+HTTP_PAUSE_TIMEOUT_MS = 60_000
+"""A file that is put may take its time, but not stop for so long."""
 
 HTTP_KEEP_ALIVE_S = 30
 MAX_HTTP_CONNECTIONS = 8_192

@@ -49,6 +49,7 @@ core_dropped_deliveries = Counter(
 core_resend = Counter(
     "corefast_core_resend_total", "Messages that could not be decrypted, by what we or the peer did.", ["outcome"]
 )
+core_media = Counter("corefast_core_media_total", "Media of customers by what became of them.", ["outcome"])
 core_waiting_messages = Gauge("corefast_core_waiting_messages", "Accepted messages that wait for the relay.")
 core_waiting_deliveries = Gauge("corefast_core_waiting_deliveries", "Events that wait for the webhook.")
 core_sessions = Gauge("corefast_core_sessions", "Sessions held in memory.")

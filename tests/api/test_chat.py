@@ -3,8 +3,9 @@
 import uvloop
 
 from corefast.errors import NumberInvalid, Overloaded
-from corefast.wire.body import Text
+from corefast.wire.body import Attachment, MediaKind, Text
 from corefast.wire.gateway import Send
+from corefast.wire.media import MediaRef
 
 from ..support.fake_core import KEY, READER, FakeCore
 from .front import AUTH, CHAT, front
@@ -69,13 +70,36 @@ def test_a_form_is_read_too():
     uvloop.run(main())
 
 
-def test_fields_that_nobody_knows_are_ignored_and_an_attachment_is_not_lost_silently():
+def test_fields_that_nobody_knows_are_ignored():
     async def main():
         async with front() as api:
             extra = {"conversation_status": "open", "push": 1, "buttons": [1], "linkpreview": 1, "attachment": ""}
             assert (await api.chat(json=CHAT | extra)).status == 201
-            assert api.core.sent()[0].body.preview_url
-            reply = await api.chat(json=CHAT | {"attachment": "https://example.org/x.png"})
+            assert api.core.sent()[0].body.preview_url and api.core.sent()[0].media is None
+
+    uvloop.run(main())
+
+
+def test_an_attachment_is_sent_as_what_its_name_says():
+    async def main():
+        cases = [
+            ({"attachment": "https://example.org/x.PNG?a=b.pdf"}, Attachment(MediaKind.IMAGE, "Hello world!")),
+            ({"attachment": "https://example.org/x.mp4", "message": None}, Attachment(MediaKind.VIDEO)),
+            ({"attachment": "https://example.org/x.ogg", "message": ""}, Attachment(MediaKind.AUDIO)),
+            ({"attachment": "https://example.org/x.ogg"}, Attachment(MediaKind.DOCUMENT, "Hello world!", "x.ogg")),
+            (
+                {"attachment": "https://x.org/1", "filename": "a.pdf"},
+                Attachment(MediaKind.DOCUMENT, CHAT["message"], "a.pdf"),
+            ),
+        ]
+        for extra, body in cases:
+            async with front() as api:
+                assert (await api.chat(json=CHAT | extra)).status == 201
+                (sent,) = api.core.sent()
+                assert (sent.body, sent.media) == (body, MediaRef(link=extra["attachment"]))
+        async with front() as api:
+            assert (await api.chat(json={"id": "49123123456"})).problem == "parameter.missing"
+            reply = await api.chat(json=CHAT | {"attachment": "https://x.org/a\u0000"})
             assert (reply.status, reply.problem) == (400, "parameter.invalid")
 
     uvloop.run(main())

@@ -1,6 +1,7 @@
 """A relay in memory that does as it is told, and phones that it knows."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -8,7 +9,8 @@ from corefast.address import Address
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of
 from corefast.endpoint.stock import OwnKeys
-from corefast.errors import CorefastError, NumberUnknown
+from corefast.errors import BlobUnknown, CorefastError, NumberUnknown
+from corefast.limits import BLOB_CHUNK_BYTES
 from corefast.link.secure import responder_ik
 from corefast.native.curve import public_from_private
 from corefast.net.calls import Dispatcher
@@ -19,17 +21,24 @@ from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.protocol.pin import Pin
 from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
-from corefast.wire.content import Body, Content, decode_content, encode_content
+from corefast.wire.content import Body, Content, Medium, decode_content, encode_content
 from corefast.wire.messages import (
     Ack,
     Attach,
     Attached,
+    BlobOpened,
+    BlobPart,
     Bundle,
     Deliver,
     DeviceBundle,
+    Done,
+    DropBlob,
     FetchBundle,
+    GetBlob,
     Item,
+    KeepBlob,
     Kind,
+    OpenBlob,
     Part,
     Post,
     PostBatch,
@@ -37,9 +46,11 @@ from corefast.wire.messages import (
     PostResults,
     PostState,
     PreKeyCount,
+    PutBlob,
     PutPreKeys,
     Register,
     Registered,
+    TouchBlob,
 )
 
 NOW_MS = 1_900_000_000_000
@@ -82,10 +93,10 @@ class Phone:
     def pin(self) -> Pin:
         return Pin.NONE if self.has_kem else Pin.X3DH
 
-    def write(self, body: Body | str, message_id: bytes = b"", name: str = "") -> Item:
+    def write(self, body: Body | str, message_id: bytes = b"", name: str = "", media: Medium | None = None) -> Item:
         """Return a mailbox item with *body*; the relay gives it its sequence."""
         message_id = message_id or os.urandom(16)
-        content = Content(message_id, 1, Text(body) if isinstance(body, str) else body, name)
+        content = Content(message_id, 1, Text(body) if isinstance(body, str) else body, name, media=media)
         kind, ciphertext = self.business.encrypt(encode_content(content), os.urandom)
         return Item(0, message_id, kind, self.address, NOW_MS, ciphertext)
 
@@ -97,6 +108,55 @@ def chain_position(part: Part) -> tuple[bytes, int]:
         body = PreKeySignalMessage.parse(body).message
     message = SignalMessage.parse(body)
     return message.ratchet_key, message.counter
+
+
+class Blobs:
+    """Encrypted files in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, bytes] = {}
+        self.touched: list[bytes] = []
+        self.reads: list[GetBlob] = []
+        self.growing: dict[int, bytearray] = {}
+        self._last = 0
+
+    def functions(self) -> dict:
+        table = {OpenBlob: self.open, PutBlob: self.put, KeepBlob: self.keep, DropBlob: self.drop}
+        return table | {GetBlob: self.get, TouchBlob: self.touch}
+
+    def open(self, peer: Peer, message: OpenBlob) -> BlobOpened:
+        self._last += 1
+        self.growing[self._last] = bytearray()
+        return BlobOpened(self._last)
+
+    def put(self, peer: Peer, message: PutBlob) -> Done:
+        growing = self.growing[message.upload]
+        assert message.offset == len(growing) and len(message.data) <= BLOB_CHUNK_BYTES
+        growing += message.data
+        return Done()
+
+    def keep(self, peer: Peer, message: KeepBlob) -> Done:
+        data = bytes(self.growing.pop(message.upload))
+        assert hashlib.sha256(data).digest() == message.name
+        self.kept[message.name] = data
+        return Done()
+
+    def drop(self, peer: Peer, message: DropBlob) -> Done:
+        self.growing.pop(message.upload, None)
+        return Done()
+
+    def get(self, peer: Peer, message: GetBlob) -> BlobPart:
+        self.reads.append(message)
+        if message.name not in self.kept:
+            raise BlobUnknown("gone")
+        data = self.kept[message.name]
+        return BlobPart(len(data), data[message.offset : message.offset + BLOB_CHUNK_BYTES])
+
+    def touch(self, peer: Peer, message: TouchBlob) -> Done:
+        self.touched.append(message.name)
+        if message.name not in self.kept:
+            raise BlobUnknown("gone")
+        return Done()
 
 
 class Relay:
@@ -119,6 +179,7 @@ class Relay:
         self.on_register: Callable[[Register], CorefastError | None] = lambda register: None
         self.on_fetch: Callable[[str], CorefastError | None] = lambda number: None
         self._seq = 0
+        self.blobs = Blobs()
         self._changed = asyncio.Event()
 
     async def start(self, port: int = 0) -> None:
@@ -131,6 +192,7 @@ class Relay:
                 PostBatch: self._post,
                 Ack: self._ack,
             }
+            | self.blobs.functions()
         )
         self._server = await serve("127.0.0.1", port, responder_ik(self._private), relay_codec, lambda peer: handler)
         self.port = self._server.port

@@ -1,5 +1,7 @@
 """/api/v{N}/chat: one number, one text, in the form of the messaging platforms that offered exactly this."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 from api.answer import JSON, NO_CACHE, PROBLEMS, Answer
@@ -12,14 +14,20 @@ from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
 from api.schema import NUMBER_EXAMPLE, ChatAnswer, ChatRequest
-from corefast.errors import ParameterInvalid, TokenInvalid
-from corefast.wire.body import Text
+from corefast.errors import ParameterMissing, TokenInvalid
+from corefast.wire.body import Attachment, MediaKind, Text
 from corefast.wire.gateway import Accepted, Scope, Send
+from corefast.wire.media import MediaRef
 
 _HEAD = b'{"id":"'
 _TAIL = b'","status":"accepted"}'
 _FORM = b"application/x-www-form-urlencoded"
 _MAX_VERSION_DIGITS = 4
+_KINDS = {
+    **dict.fromkeys(("jpg", "jpeg", "png"), MediaKind.IMAGE),
+    **dict.fromkeys(("mp4", "3gp"), MediaKind.VIDEO),
+    **dict.fromkeys(("aac", "m4a", "amr", "mp3", "ogg", "opus"), MediaKind.AUDIO),
+}
 
 
 class Chat:
@@ -41,14 +49,16 @@ class Chat:
         if key is None:
             key = await self._keys.require_token(_token_in(wanted), Scope.SEND)
         _check(wanted)
+        body, media = _body_of(wanted)
+        content = (
+            wanted.id,
+            wanted.message,
+            wanted.linkpreview,
+            *((wanted.attachment, wanted.filename) if media else ()),
+        )
+        idempotency = read_idempotency(request, key.id, "chat", content)
         accepted = await self._core.call(
-            Send(
-                key.account,
-                wanted.id,
-                Text(wanted.message, wanted.linkpreview in (1, "1", "true")),
-                "",
-                read_idempotency(request, key.id, "chat", (wanted.id, wanted.message, wanted.linkpreview)),
-            ),
+            Send(key.account, wanted.id, body, "", idempotency, media=media),
             Accepted,
         )
         headers = (JSON, NO_CACHE, REPLAYED) if accepted.replayed else (JSON, NO_CACHE)
@@ -79,10 +89,23 @@ def _token_in(wanted: ChatRequest) -> bytes:
 
 
 def _check(wanted: ChatRequest) -> None:
-    if wanted.attachment:
-        raise ParameterInvalid("`attachment` is not served yet; leave it out to send the text alone")
-    refuse_nul("id", wanted.id)
-    refuse_nul("message", wanted.message)
+    if wanted.message is None and not wanted.attachment:
+        raise ParameterMissing("`message` is missing")
+    for field in ("id", "message", "attachment", "filename"):
+        refuse_nul(field, getattr(wanted, field) or "")
+
+
+def _body_of(wanted: ChatRequest) -> tuple[Attachment | Text, MediaRef | None]:
+    """Return a text; or a file with the text as its caption, whose kind its name tells."""
+    text = wanted.message or ""
+    if not wanted.attachment:
+        return Text(text, wanted.linkpreview in (1, "1", "true")), None
+    name = wanted.filename or urlsplit(wanted.attachment).path.rpartition("/")[2]
+    kind = _KINDS.get(name.rpartition(".")[2].lower(), MediaKind.DOCUMENT)
+    if kind is MediaKind.AUDIO and text:
+        kind = MediaKind.DOCUMENT  # a voice has no caption
+    filename = name if kind is MediaKind.DOCUMENT else ""
+    return Attachment(kind, text, filename), MediaRef(link=wanted.attachment)
 
 
 OPERATIONS = (

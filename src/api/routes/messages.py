@@ -11,7 +11,7 @@ from api.idempotency import REPLAYED, identity_of, read_idempotency
 from api.operation import AWAY, BODY, CALLER, IDEMPOTENCY_KEY, Operation
 from api.request import Request
 from api.resource import Resource
-from api.saying import quoted_by, saying_of, tell, ttl_ms_of
+from api.saying import media_of, quoted_by, saying_of, tell, ttl_ms_of
 from api.schema import (
     META,
     NUMBER_EXAMPLE,
@@ -59,6 +59,7 @@ class Messages:
                 read_idempotency(request, key.id, "v1.messages", identity_of(wanted)),
                 ttl_ms_of(wanted),
                 wanted.biz_opaque_callback_data,
+                media_of(wanted),
             ),
             Accepted,
         )
@@ -84,7 +85,7 @@ class Messages:
 def _describe(view: MessageView) -> StoredMessage:
     failure = view.failure
     changes = [StatusChange(change.state, str(change.at_ms // 1_000), change.at_ms) for change in view.history]
-    kind, said = ("unreadable", {}) if view.body is None else tell(view.body, view.reply_to)
+    kind, said = ("unreadable", {}) if view.body is None else tell(view.body, view.reply_to, view.media)
     described = StoredMessage(view.id, view.direction, kind, view.state, changes)
     whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer}
     rest: dict[str, object] = dict(said)
@@ -108,7 +109,16 @@ OPERATIONS = (
         answer=SendAnswer,
         status=201,
         note="Accepted and durable.",
-        errors=(*CALLER, *BODY, "idempotency.running", "idempotency.mismatch", "rate.limited", *AWAY),
+        errors=(
+            *CALLER,
+            *BODY,
+            "idempotency.running",
+            "idempotency.mismatch",
+            "media.unknown",
+            "media.link",
+            "rate.limited",
+            *AWAY,
+        ),
     ),
     Operation(
         method="GET",

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from api.schema import ID_EXAMPLE, NUMBER_EXAMPLE, Context, Text
+from api.shapes.media import Medium, MediumTold
 
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,8 +84,11 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
-    type: Annotated[str, Meta(description="text", examples=["text"])]
+    type: Annotated[str, Meta(description="text; with buttons also image, video or document", examples=["text"])]
     text: Annotated[str, Meta(description="At most 60 characters.")] = ""
+    image: Medium | None = None
+    video: Medium | None = None
+    document: Medium | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -199,9 +203,19 @@ class SendRequest(msgspec.Struct, frozen=True):
 
     to: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
     type: Annotated[
-        str, Meta(description="text, location, contacts, interactive, reaction or template", examples=["text"])
+        str,
+        Meta(
+            description="text, image, video, audio, document, sticker, location, contacts, interactive, reaction or "
+            "template",
+            examples=["text"],
+        ),
     ] = "text"
     text: Annotated[Text | None, Meta(description="For type text.")] = None
+    image: Annotated[Medium | None, Meta(description="For type image: JPEG or PNG, 5 MB.")] = None
+    video: Annotated[Medium | None, Meta(description="For type video: MP4 or 3GPP, 16 MB.")] = None
+    audio: Annotated[Medium | None, Meta(description="For type audio: AAC, MP4, AMR, MPEG or Opus, 16 MB.")] = None
+    document: Annotated[Medium | None, Meta(description="For type document: any type, 100 MB.")] = None
+    sticker: Annotated[Medium | None, Meta(description="For type sticker: WebP of 512 by 512 pixels.")] = None
     location: Annotated[Location | None, Meta(description="For type location.")] = None
     contacts: Annotated[list[ContactCard] | None, Meta(description="For type contacts.")] = None
     interactive: Annotated[Interactive | None, Meta(description="For type interactive.")] = None
@@ -233,6 +247,14 @@ class ListReply(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
 
 
+class HeaderTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: str
+    text: str = ""
+    image: MediumTold | None = None
+    video: MediumTold | None = None
+    document: MediumTold | None = None
+
+
 class InteractiveTold(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a customer chose; or, when looked up, what was sent."""
 
@@ -241,7 +263,7 @@ class InteractiveTold(msgspec.Struct, frozen=True, omit_defaults=True):
     list_reply: ListReply | None = None
     action: Action | None = None
     body: Words | None = None
-    header: Header | None = None
+    header: HeaderTold | None = None
     footer: Words | None = None
 
 

@@ -12,6 +12,7 @@ import msgspec
 from api import schema
 from api.saying import tell
 from api.shapes import messages as shapes
+from api.shapes.media import MediumTold
 from corefast.wire.gateway import Event, EventKind, Failure
 
 
@@ -53,6 +54,12 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender":
     timestamp: str
     type: str
     text: schema.Text | None = None
+    image: MediumTold | None = None
+    video: MediumTold | None = None
+    audio: MediumTold | None = None
+    voice: MediumTold | None = None
+    document: MediumTold | None = None
+    sticker: MediumTold | None = None
     location: shapes.Location | None = None
     contacts: list[shapes.ContactCard] | None = None
     interactive: shapes.InteractiveTold | None = None
@@ -112,7 +119,7 @@ def _message(event: Event) -> Body:
     context = Context(event.reply_to) if event.reply_to else None
     seen = event.identity
     identity = Identity(seen.acknowledged, seen.created_ms, seen.hash) if seen else None
-    kind, said = tell(event.body, event.reply_to)
+    kind, said = tell(event.body, event.reply_to, event.media)
     facts: dict[str, Any] = dict(said)
     if kind == "unknown":
         facts["errors"] = [UNSUPPORTED]
@@ -169,6 +176,11 @@ def _system_body(event: Event, text: str, kind: str) -> Body:
     return Body(messages=[Message(event.peer, event.message_id or event.id, _seconds(event), "system", system=system)])
 
 
+def _media_failed(event: Event) -> Body:
+    details = f"The medium of message {event.message_id} from {event.peer} is not at the relay, or is not genuine."
+    return Body(errors=[Trouble(400, "Media download error", details)])
+
+
 def _superseded(event: Event) -> Body:
     return Body(errors=[SUPERSEDED])
 
@@ -188,4 +200,5 @@ _MAKERS: dict[EventKind, Callable[[Event], Body]] = {
     EventKind.IDENTITY_CHANGED: _identity_changed,
     EventKind.SUPERSEDED: _superseded,
     EventKind.BUNDLE_DOWNGRADED: _bundle_downgraded,
+    EventKind.MEDIA_FAILED: _media_failed,
 }

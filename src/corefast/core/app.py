@@ -45,6 +45,8 @@ from corefast.wire.settings import RestoreBackup, Restored
 
 SHARD = 0
 DATABASE, MASTER_KEY, FRONT_SECRET, WEBHOOKS_SECRET = "core.sqlite", "master.key", "front.secret", "webhooks.secret"
+MEDIA = "media"
+MEGABYTE = 1_048_576
 DRAIN_S = 1.5
 """How long answers that are under way may take once the core is told to stop."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from corefast.core.account.duties import Chore, Duties
@@ -16,6 +17,10 @@ from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
 from corefast.core.feed.rota import Rota
 from corefast.core.feed.webhooks import Webhooks
+from corefast.core.media.fetch import Links
+from corefast.core.media.files import Files
+from corefast.core.media.link import MediaLink
+from corefast.core.media.media import Media
 from corefast.core.message import Messages
 from corefast.core.receive.inbound import Inbound
 from corefast.core.receive.reading import Reading
@@ -48,6 +53,9 @@ from corefast.wire.registration import GetShards, SetTwoStep, Shards, TwoStepSet
 
 SHARDS = 1
 """Parts that an account's peers are split into; this release knows no other number."""
+
+MEDIA = "media"
+MEGABYTE = 1_048_576
 
 
 class Service(Protocol):
@@ -103,6 +111,7 @@ class Business:
             reading,
             self.templates,
             self.settings,
+            self.media,
             Profile(context, self._setting_store),
             Backups(context, account, self._setting_store),
         ]
@@ -132,7 +141,18 @@ class Business:
         self._setting_store = SettingStore(context.database, context.vault, context.random)
         self.settings = Settings(context, self._setting_store, self.schedule, self._given.webhook)
         retention = Retention(context, self._config.keep_messages_days)
-        self.duties = Duties(context, self.feed, self.schedule, self.stock, self.resender, retention, self._chores)
+        self.media = self._make_media()
+        self.sender.resolve = self.media.resolve
+        self.inbound.on_media = self.media.downloads.want
+        duties = (self.stock, self.resender, retention, self._chores, self.media)
+        self.duties = Duties(context, self.feed, self.schedule, *duties)
+
+    def _make_media(self) -> Media:
+        context, config = self.context, self._config
+        folder = Path(config.data_dir) / MEDIA / str(context.account)
+        link = MediaLink(config.relay, self.account.link_key)
+        files = Files(folder, link, config.media_cache_mb * MEGABYTE, context.clock)
+        return Media(context, link, files, Links(config.link_networks), self.settings.providers)
 
     def _connect_parts(self) -> None:
         place = self.place
@@ -162,6 +182,7 @@ class Business:
             if row.is_bare:
                 lane.waiting.append(row.message)
         await self.settings.load()
+        await self.media.load()
 
     async def register(self, claim: Claim) -> None:
         """Claim the number over a link of its own, before `start` or after a refusal.
@@ -195,6 +216,7 @@ class Business:
             duty.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await duty
+        await self.media.close()
         await self.relay.close()
         self.lanes.close()
 

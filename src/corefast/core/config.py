@@ -48,6 +48,10 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     compat_first_login: Annotated[
         bool, Meta(description="begin with admin/secret as the original did; the first login has to change it")
     ] = False
+    link_networks: Annotated[
+        str, Meta(description="networks that links of media may lead to besides the internet, such as 10.0.0.0/8")
+    ] = ""
+    media_cache_mb: Annotated[int, Meta(description="megabytes of received media kept here, encrypted")] = 4_096
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
 
     def address(self) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import KeyStore
 from corefast.core.store.lease import Floors, Lease
+from corefast.core.store.media import MediaStore
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.core.store.resend import ResendStore
@@ -20,6 +21,7 @@ from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault
 from corefast.store.database import Database
+from corefast.wire.body import MediaKind
 
 
 class Sequence:
@@ -77,8 +79,8 @@ class Context(msgspec.Struct, kw_only=True):
     """What happens when a peer's identity key changes."""
     pass_through: bool = False
     """Bodies are forgotten once they have arrived."""
-    auto_download: frozenset[str] = frozenset()
-    """Kinds of inbound media that are fetched before their message is told."""
+    auto_download: frozenset[str] = frozenset(MediaKind)
+    """Kinds of inbound media that are fetched unasked."""
 
     database: Database
     vault: Vault
@@ -93,6 +95,7 @@ class Context(msgspec.Struct, kw_only=True):
     idempotency: IdempotencyStore
     resends: ResendStore
     book: Book
+    media: MediaStore
 
     next_message: Sequence
     next_peer: Sequence

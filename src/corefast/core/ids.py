@@ -1,14 +1,21 @@
 """Opaque names for rows: a row number under a block cipher, so that nobody can count or guess (decision 002)."""
 
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Broken
+from uuid import UUID
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from corefast.wire.content import Medium
 
 ID_KEY_BYTES = 32
 MESSAGE_ID_BYTES = 16
 
 _OUTBOUND, _INBOUND, _EVENT = "gBGG", "ABGG", "evt_"
+_MEDIA = b"media\0"
+_encode_medium = msgspec.msgpack.Encoder().encode
 _MESSAGE_TAIL = bytes(8)
 _EVENT_TAIL = bytes(7) + b"\x01"
 
@@ -18,6 +25,7 @@ class Ids:
 
     def __init__(self, key: bytes) -> None:
         # ECB of exactly one block, which never repeats, is the bare permutation that is wanted here.
+        self._key = key
         cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305
         self._seal = cipher.encryptor().update
         self._open = cipher.decryptor().update
@@ -37,6 +45,11 @@ class Ids:
         """Return the position of an event id of ours, None for any other."""
         block = _decode(event_id, _EVENT)
         return None if block is None else self._row(block, _EVENT_TAIL)
+
+    def media_id(self, medium: Medium) -> str:
+        """Return the id of a file: a UUID that says nothing, the same each time the same medium comes."""
+        digest = hmac.digest(self._key, _MEDIA + _encode_medium(medium), "sha256")
+        return str(UUID(bytes=digest[:16], version=4))
 
     def _row(self, block: bytes, tail: bytes) -> int | None:
         if len(block) != MESSAGE_ID_BYTES:

@@ -7,7 +7,7 @@ from corefast.core.context import Context
 from corefast.core.feed.events import Feed, failure_of, read_plaintext
 from corefast.core.ids import parse_inbound, parse_outbound
 from corefast.core.send.status import EXPIRED
-from corefast.core.store.inbound import InboundRow
+from corefast.core.store.inbound import InboundKind, InboundRow
 from corefast.core.store.messages import MessageRow
 from corefast.errors import MessageDamaged, MessageUnknown, SealBroken
 from corefast.logs import get_logger
@@ -47,7 +47,7 @@ class Messages:
 
 
 def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
-    body, _, reply_to = read_plaintext(row.plaintext)
+    body, _, reply_to, medium = read_plaintext(row.plaintext)
     times = [
         (State.ACCEPTED, row.accepted_ms),
         (State.SENT, row.sent_ms),
@@ -65,12 +65,14 @@ def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
         history=history,
         failure=failure_of(row.failure),
         reply_to=feed.quoted_id(reply_to),
+        media=feed.media_of(medium),
     )
 
 
 def inbound_view(row: InboundRow, public_id: str, feed: Feed) -> MessageView:
     """Return a received message; its one state is `delivered`, to us. One that could not be read has no body."""
-    body, _, reply_to = read_plaintext(row.plaintext) if row.plaintext is not None else (None, "", None)
+    nothing = (None, "", None, None)
+    body, _, reply_to, medium = read_plaintext(row.plaintext) if row.plaintext is not None else nothing
     return MessageView(
         id=public_id,
         direction="inbound",
@@ -79,4 +81,5 @@ def inbound_view(row: InboundRow, public_id: str, feed: Feed) -> MessageView:
         state=State.DELIVERED,
         history=[StateChange(State.DELIVERED, row.at_ms)],
         reply_to=feed.quoted_id(reply_to),
+        media=feed.media_of(medium, is_ready=row.kind is not InboundKind.UNDOWNLOADED),
     )

@@ -10,6 +10,7 @@ from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import PHASE_NEW, AccountRow, KeyStore
 from corefast.core.store.lease import Floors, Lease
+from corefast.core.store.media import MediaStore
 from corefast.core.store.messages import MessageStore
 from corefast.core.store.peers import PeerStore
 from corefast.core.store.resend import ResendStore
@@ -73,6 +74,7 @@ async def open_context(process: Process, keys: KeyStore, row: AccountRow) -> Con
         idempotency=IdempotencyStore(process.database, span.account),
         resends=ResendStore(*stores, span.account),
         book=Book(0),
+        media=MediaStore(*stores, span.account),
         next_message=Sequence(max(await messages.last_id(), floors.message)),
         next_peer=process.next_peer,
         next_inbound=Sequence(max(await inbound.last_id(), span.floor)),

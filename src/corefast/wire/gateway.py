@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access, certificates, registration, settings, template
+from corefast.wire import access, certificates, media, registration, settings, template
 from corefast.wire.body import Saying, Text
+from corefast.wire.media import MediaInfo, MediaRef
 from corefast.wire.template import TemplateCall
 
 
@@ -31,6 +32,7 @@ class EventKind(StrEnum):
     IDENTITY_CHANGED = "identity_changed"
     SUPERSEDED = "superseded"
     BUNDLE_DOWNGRADED = "bundle_downgraded"
+    MEDIA_FAILED = "media_failed"
 
 
 class Scope(StrEnum):
@@ -122,7 +124,8 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """→ `Accepted` once it is durable. *to* in any spelling.
 
     Errors: `number.invalid`, `recipient.is_sender`, `identity.unacknowledged`, `message.too_long`, `parameter.missing`,
-    `parameter.invalid`, `template.…`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `store…`.
+    `parameter.invalid`, `template.…`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `media.…`,
+    `store…`.
     """
 
     account: str
@@ -134,6 +137,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     """How long it may wait for the recipient's device before it is `expired`; 0 for the relay's own limit."""
     opaque: str = ""
     """Comes back with each status."""
+    media: MediaRef | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=11):
@@ -177,6 +181,7 @@ class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
     history: list[StateChange]
     failure: Failure | None = None
     reply_to: str = ""
+    media: MediaInfo | None = None
 
 
 class SeenIdentity(msgspec.Struct, frozen=True, array_like=True):
@@ -210,6 +215,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
 
     opaque: str = ""
     """What the business gave with the message; only for its states."""
+    media: MediaInfo | None = None
 
     @property
     def text(self) -> str:
@@ -467,6 +473,7 @@ Message = (
     | Health
     | GetMetrics
     | Metrics
+    | media.Message
     | access.Message
     | template.Message
     | settings.Message

@@ -7,6 +7,7 @@ from corefast.core.account.stock import Stock
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
+from corefast.core.media.media import Media
 from corefast.core.send.resender import Resender
 from corefast.errors import CorefastError
 from corefast.limits import EVENT_LIFE_MS, IDEMPOTENCY_LIFE_MS, MAX_EVENTS
@@ -41,6 +42,7 @@ class Duties:
         resender: Resender,
         retention: Retention,
         chores: Sequence[Chore],
+        media: Media,
     ) -> None:
         self._context = context
         self._feed = feed
@@ -49,6 +51,7 @@ class Duties:
         self._chores = chores
         self._resender = resender
         self._retention = retention
+        self._media = media
         self._swept_ms = 0
         self._swept_at = 0
         self.peer: Peer | None = None
@@ -67,6 +70,7 @@ class Duties:
         now_ms = context.clock()
         if self.peer is not None and self.peer.is_open:
             await self._stock.rotate(self.peer)
+        self._media.sweep_open()
         if now_ms - self._swept_ms < SWEEP_MS and context.events.last - self._swept_at < SWEEP_EVENTS:
             return
         self._swept_ms, self._swept_at = now_ms, context.events.last
@@ -79,6 +83,7 @@ class Duties:
         await context.database.commit(unit)
         await self._resender.sweep(now_ms)
         await self._retention.sweep(now_ms)
+        await self._media.collect_received()
         await self._sweep_read_marks(now_ms)
 
     async def _sweep_read_marks(self, now_ms: int) -> None:

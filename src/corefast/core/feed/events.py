@@ -8,13 +8,16 @@ from typing import Any
 from corefast.core.context import Context
 from corefast.core.feed.cursor import decode_cursor, encode_cursor
 from corefast.core.ids import inbound_id, outbound_id
+from corefast.core.media.info import info_of
 from corefast.core.send.status import FAILURES
 from corefast.core.store.events import EventRow, Fact
+from corefast.endpoint.media import is_sound
 from corefast.errors import ContentMalformed, CursorInvalid, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.wire.body import Saying
-from corefast.wire.content import decode_content
+from corefast.wire.content import Medium, decode_content
 from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents, SeenIdentity
+from corefast.wire.media import MediaInfo
 
 MAX_PAGE_BYTES = 524_288
 """Text in one answer: half of the largest message a link carries."""
@@ -85,11 +88,19 @@ class Feed:
             return Event(*facts)
         if row.plaintext is None:
             return Event(*facts, inbound_id(row.remote_id))
-        body, name, reply_to = read_plaintext(row.plaintext)
+        body, name, reply_to, medium = read_plaintext(row.plaintext)
         seen = None
         if row.identity_hash is not None and row.identity_ms is not None:
             seen = SeenIdentity(row.identity_hash, row.identity_ms, acknowledged=False)
-        return Event(*facts, inbound_id(row.remote_id), body, name, self.quoted_id(reply_to), identity=seen)
+        media = self.media_of(medium, is_ready=not row.is_undownloaded)
+        quoted = self.quoted_id(reply_to)
+        return Event(*facts, inbound_id(row.remote_id), body, name, quoted, identity=seen, media=media)
+
+    def media_of(self, medium: Medium | None, *, is_ready: bool = True) -> MediaInfo | None:
+        """Return the medium of a message as clients see it; None where there is none, or its description is damaged."""
+        if medium is None or not is_sound(medium):
+            return None
+        return info_of(self._context.ids.media_id(medium), medium, is_ready=is_ready)
 
     def quoted_id(self, reply_to: bytes | None) -> str:
         """Return a quoted message's id as clients see it: one of ours, or the peer's."""
@@ -114,13 +125,14 @@ def failure_of(code: int | None) -> Failure | None:
     return None if code is None else FAILURES.get(code, Failure(code, "Message failed", "The message has failed."))
 
 
-def read_plaintext(plaintext: bytes) -> tuple[Saying | None, str, bytes | None]:
-    """Return body, name and quoted id of a stored message."""
+def read_plaintext(plaintext: bytes) -> tuple[Saying | None, str, bytes | None, Medium | None]:
+    """Return body, name, quoted id and medium of a stored message."""
     try:
         content = decode_content(plaintext)
     except ContentMalformed:
-        return None, "", None
-    return content.body if isinstance(content.body, Saying) else None, content.name, content.reply_to
+        return None, "", None, None
+    body = content.body if isinstance(content.body, Saying) else None
+    return body, content.name, content.reply_to, content.media
 
 
 async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:

@@ -3,6 +3,7 @@
 from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.identity import forget_downgrade, see_downgrade, see_identity
+from corefast.core.receive.media import check_medium, note_medium
 from corefast.core.receive.repair import Repair
 from corefast.core.send.lane import Lane
 from corefast.core.send.status import EXPIRED, USER_CHANGED, Statuses
@@ -34,6 +35,8 @@ class Batch:
         self.repair = Repair(context, self.unit)
         self.lanes: set[Lane] = set()
         """Lanes whose sessions have moved."""
+        self.media: list[str] = []
+        """Ids of what is to be fetched after the commit."""
         self._sessions: dict[tuple[Lane, int], Correspondent] = {}
         self._taken: list[tuple[int, KeyPair | None, int | None, KemKeyPair | None]] = []
 
@@ -83,6 +86,7 @@ class Batch:
                 raise ContentMalformed("a message carries another id inside than outside")
             if isinstance(content.body, Sent):
                 raise ContentMalformed("a message is for another device of its author")
+            check_medium(content)
         except Exception as error:
             if not isinstance(error, PeerError):
                 log.exception("a message could not be taken in")
@@ -153,14 +157,23 @@ class Batch:
         elif isinstance(body, Unsupported):
             self._put_unreadable(lane, item, at_ms, ContentUnsupported(body.kind))
         else:
-            self._put_message(lane, item, at_ms, plaintext)
+            self._put_message(lane, item, at_ms, read)
 
-    def _put_message(self, lane: Lane, item: Item, at_ms: int, plaintext: bytes) -> None:
+    def _put_message(self, lane: Lane, item: Item, at_ms: int, read: tuple[Content, bytes]) -> None:
         context = self._context
+        content, plaintext = read
         row = context.next_inbound.take()
-        context.inbound.put(self.unit, row, lane.peer, InboundKind.TEXT, (item.id, at_ms, plaintext), _flag(lane))
+        kind = self._note_medium(lane, row, content)
+        context.inbound.put(self.unit, row, lane.peer, kind, (item.id, at_ms, plaintext), _flag(lane))
         context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
         metrics.core_received.labels("message").inc()
+
+    def _note_medium(self, lane: Lane, row: int, content: Content) -> InboundKind:
+        """Return how the message that has *row* is stored."""
+        kind, media_id = note_medium(self._context, self.unit, (lane.peer, row), content)
+        if media_id is not None:
+            self.media.append(media_id)
+        return kind
 
     def _put_read(self, lane: Lane, body: Read, at_ms: int) -> None:
         for message_id in body.ids:
@@ -189,7 +202,8 @@ class Batch:
             self._put_read(lane, body, at_ms)
             self.repair.put_nothing(ask)
         else:
-            self.repair.put_message(lane, ask, (at_ms, plaintext, _flag(lane)))
+            kind = self._note_medium(lane, ask.row, content)
+            self.repair.put_message(lane, ask, kind, (at_ms, plaintext, _flag(lane)))
             metrics.core_received.labels("message").inc()
 
     def _put_unreadable(self, lane: Lane, item: Item, at_ms: int, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -36,6 +37,8 @@ class Inbound:
         self._lanes = lanes
         self._statuses = statuses
         self._resender = resender
+        self.on_media: Callable[[list[str]], None] = lambda ids: None
+        """Called with the ids of media that came with stored messages."""
         self._frames: deque[tuple[Peer, list[Item]]] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
@@ -152,6 +155,8 @@ class Inbound:
         for other, seq in repeats:
             other.notify(Ack([seq]))
         batch.repair.done()
+        if batch.media:
+            self.on_media(batch.media)
         for number in batch.repair.peers:
             self._resender.wake(number)
         self._context.bell.ring()

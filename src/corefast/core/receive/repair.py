@@ -65,10 +65,12 @@ class Repair:
         count(Outcome.REPAIRED)
         return ask
 
-    def put_message(self, lane: Lane, ask: Ask, told: tuple[int, bytes, tuple[str, int] | None]) -> None:
+    def put_message(
+        self, lane: Lane, ask: Ask, kind: InboundKind, told: tuple[int, bytes, tuple[str, int] | None]
+    ) -> None:
         """Turn the record of an unreadable message into the message: the time of its event, plaintext and flag."""
         at_ms, plaintext, flag = told
-        self._context.inbound.replace(self._unit, ask.row, InboundKind.TEXT, plaintext, flag)
+        self._context.inbound.replace(self._unit, ask.row, kind, plaintext, flag)
         self._context.events.put(self._unit, Fact.MESSAGE, at_ms, lane.peer, ask.row)
 
     def put_nothing(self, ask: Ask) -> None:

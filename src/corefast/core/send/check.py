@@ -14,6 +14,7 @@ from corefast.errors import (
     MessageTooLong,
     ParameterInvalid,
     ParameterMissing,
+    ParameterUnneeded,
     RowCount,
     SectionCount,
 )
@@ -21,6 +22,7 @@ from corefast.limits import (
     MAX_BODY_CHARACTERS,
     MAX_BUTTONS,
     MAX_CONTACT_CARDS,
+    MAX_FILENAME_CHARACTERS,
     MAX_LIST_ROWS,
     MAX_OPAQUE_CHARACTERS,
     MAX_PLAINTEXT_BYTES,
@@ -60,6 +62,18 @@ def _text(body: bodies.Text) -> None:
         raise ParameterMissing("text.body is missing or empty")
     if len(body.body) > MAX_TEXT_CHARACTERS:
         raise MessageTooLong(f"text.body has {len(body.body)} characters; the limit is {MAX_TEXT_CHARACTERS}")
+
+
+def _attachment(body: bodies.Attachment) -> None:
+    kind = body.kind
+    if body.caption and kind in (bodies.MediaKind.AUDIO, bodies.MediaKind.VOICE, bodies.MediaKind.STICKER):
+        raise ParameterUnneeded(f"`{kind}.caption`: there is none with {kind}")
+    if body.filename and kind is not bodies.MediaKind.DOCUMENT:
+        raise ParameterUnneeded(f"`{kind}.filename` goes with a document")
+    _at_most(f"{kind}.caption", body.caption, MAX_BODY_CHARACTERS)
+    _at_most(f"{kind}.filename", body.filename, MAX_FILENAME_CHARACTERS)
+    if not body.filename.isprintable() or any(each in body.filename for each in "/\\"):
+        raise ParameterInvalid(f"`{kind}.filename` is a name without a path, in printable characters")
 
 
 def _location(body: bodies.Location) -> None:
@@ -160,6 +174,7 @@ def _unlike(field: str, texts: list[str]) -> None:
 
 _CHECKS: dict[type, Callable[[Any], None]] = {
     bodies.Text: _text,
+    bodies.Attachment: _attachment,
     bodies.Location: _location,
     bodies.ContactCards: _contacts,
     bodies.ReplyButtons: _buttons,

@@ -19,6 +19,7 @@ from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
 from corefast.core.send.check import check_body, check_more
 from corefast.core.send.idempotency import Claim, Claims
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
+from corefast.core.send.media import Resolve, check_ref, kind_of
 from corefast.core.send.outbox import Outbox, encode_post
 from corefast.core.send.preparer import Preparer
 from corefast.core.store.messages import Encrypted, Extra, More
@@ -37,7 +38,8 @@ from corefast.limits import MAX_LANE_MESSAGES, MAX_WAITING_MESSAGES
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.content import Body, Content, encode_content
+from corefast.wire.body import Attachment
+from corefast.wire.content import Body, Content, Medium, encode_content
 from corefast.wire.gateway import Accepted, Send
 from corefast.wire.messages import Post
 from corefast.wire.template import TemplateCall
@@ -48,13 +50,14 @@ log = get_logger()
 class Order:
     """A send on its way to an answer."""
 
-    __slots__ = ("peer", "call", "message", "claim", "started")
+    __slots__ = ("peer", "call", "message", "claim", "medium", "started")
 
     def __init__(self, peer: Peer, call: int, message: Send) -> None:
         self.peer = peer
         self.call = call
         self.message = message
         self.claim: Claim | None = None
+        self.medium: Medium | None = None
         self.started = time.perf_counter()
 
     def write(self, message_id: bytes, at_ms: int) -> bytes:
@@ -62,7 +65,7 @@ class Order:
         message = self.message
         assert not isinstance(message.body, TemplateCall), "filled in by now"
         reply_to = _reply_to(message.reply_to) if message.reply_to else None
-        return encode_content(Content(message_id, at_ms, message.body, "", reply_to))
+        return encode_content(Content(message_id, at_ms, message.body, "", reply_to, self.medium))
 
     def more(self, at_ms: int) -> More | None:
         message = self.message
@@ -131,6 +134,8 @@ class Sender:
         self._preparer = preparer
         self._claims = claims
         self._templates = templates
+        self.resolve: Resolve
+        """Finds the medium of a message."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted = 0
         """Messages accepted in this turn of the loop."""
@@ -142,10 +147,11 @@ class Sender:
         order = Order(peer, call, message)
         try:
             number = self._check(message)
-            if message.idempotency is not None:
-                self._spawn(self._claim(number, order))
+            if message.idempotency is not None or message.media is not None:
+                self._spawn(self._prepare(number, order))
             else:
-                self._begin(number, order)
+                self._fill(order)
+                self._route(self._lanes.get(number), order)
         except Exception as error:
             self._fail(order, error)
 
@@ -170,6 +176,8 @@ class Sender:
         self._check_room()
         if not isinstance(message.body, TemplateCall):
             check_body(message.body, message.reply_to)
+            if message.media is not None or type(message.body) is Attachment:
+                check_ref(message.body, message.media)
         if message.ttl_ms or message.opaque:
             check_more(message.ttl_ms, message.opaque)
         if message.reply_to:
@@ -179,24 +187,29 @@ class Sender:
             raise RecipientIsSender("the recipient is this account's own number")
         return number
 
-    async def _claim(self, number: str, order: Order) -> None:
+    async def _prepare(self, number: str, order: Order) -> None:
+        """Do what cannot be done at once: claim an idempotency key, find the medium."""
+        message = order.message
         try:
-            assert order.message.idempotency is not None
-            claim = await self._claims.begin(order.message.idempotency)
-            if isinstance(claim, Accepted):
-                order.answer(claim)
-                return
-            order.claim = claim
-            self._begin(number, order)
+            if message.idempotency is not None:
+                claim = await self._claims.begin(message.idempotency)
+                if isinstance(claim, Accepted):
+                    order.answer(claim)
+                    return
+                order.claim = claim
+            self._fill(order)
+            if message.media is not None:
+                order.medium = await self.resolve(message.media, kind_of(order.message.body, message.media))
+                self._check_room()
+            self._route(self._lanes.get(number), order)
         except Exception as error:
             self._fail(order, error)
 
-    def _begin(self, number: str, order: Order) -> None:
+    def _fill(self, order: Order) -> None:
         """Put a template in its place; here, so that a repetition finds its answer whatever became of the template."""
         body = order.message.body
         if isinstance(body, TemplateCall):
             order.message = msgspec.structs.replace(order.message, body=self._templates.render(body))
-        self._route(self._lanes.get(number), order)
 
     def _route(self, lane: Lane, order: Order) -> None:
         if lane.queued >= MAX_LANE_MESSAGES:

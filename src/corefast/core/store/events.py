@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from corefast.core.store.inbound import InboundKind
 from corefast.core.store.messages import Extra, open_extra
 from corefast.core.store.span import Span
 from corefast.endpoint.vault import Vault
@@ -29,6 +30,7 @@ class Fact(IntEnum):
     IDENTITY_CHANGED = 8
     SUPERSEDED = 9
     BUNDLE_DOWNGRADED = 10
+    MEDIA_FAILED = 11
 
 
 RECEIVED = (Fact.MESSAGE, Fact.UNREADABLE)
@@ -51,6 +53,8 @@ class EventRow(msgspec.Struct, frozen=True):
     """Of a message that came under an identity key which nobody had acknowledged; with the time of that key."""
     identity_ms: int | None = None
     extra: Extra = Extra()
+    is_undownloaded: bool = False
+    """The medium of this message is not fetched."""
 
 
 class EventStore:
@@ -98,9 +102,9 @@ class EventStore:
 
     _LOAD = Statement(
         "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
-        " i.identity_hash, i.identity_ms, m.extra"
+        " i.identity_hash, i.identity_ms, m.extra, i.kind"
         " FROM event e LEFT JOIN peer p ON p.id = e.peer"
-        " LEFT JOIN inbound i ON e.kind IN (1, 7) AND i.id = e.ref"
+        " LEFT JOIN inbound i ON e.kind IN (1, 7, 11) AND i.id = e.ref"
         " LEFT JOIN message m ON e.kind BETWEEN 2 AND 6 AND m.id = e.ref"
         " WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"
     )
@@ -110,7 +114,7 @@ class EventStore:
         return [self._row(row) for row in await self._database.fetch(self._LOAD, *self._range(after), limit)]
 
     def _row(self, row: tuple[Any, ...]) -> EventRow:
-        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra = row
+        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra, told = row
         plaintext = None
         if sealed is not None and kind == Fact.MESSAGE:
             try:
@@ -119,7 +123,7 @@ class EventStore:
                 # An event without its text, rather than a feed that ends here.
                 log.error("a stored message is damaged", code=error.code)
         facts = (position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure, hashed, hashed_ms)
-        return EventRow(*facts, self._extra(ref, extra))
+        return EventRow(*facts, self._extra(ref, extra), told == InboundKind.UNDOWNLOADED)
 
     def _extra(self, message: int, sealed: bytes | None) -> Extra:
         try:

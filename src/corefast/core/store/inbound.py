@@ -21,6 +21,8 @@ class InboundKind(IntEnum):
     READ = 2
     """A read receipt, another item with nothing to show, or a message that was too old; the row remembers its id."""
     UNREADABLE = 3
+    UNDOWNLOADED = 4
+    """A message whose medium is not fetched."""
 
 
 class InboundRow(msgspec.Struct, frozen=True):
@@ -30,6 +32,7 @@ class InboundRow(msgspec.Struct, frozen=True):
     number: str
     at_ms: int
     plaintext: bytes | None
+    kind: InboundKind = InboundKind.TEXT
 
 
 class Unread(NamedTuple):
@@ -103,7 +106,7 @@ class InboundStore:
         return found
 
     _LOAD = Statement(
-        "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed FROM inbound i JOIN peer p ON p.id = i.peer"
+        "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed, i.kind FROM inbound i JOIN peer p ON p.id = i.peer"
         " WHERE i.remote_id = ? AND i.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
     )
 
@@ -112,8 +115,9 @@ class InboundStore:
         rows = await self._database.fetch(self._LOAD, remote_id, self._account)
         if not rows:
             return None
-        row, remote_id, number, at_ms, sealed = rows[0]
-        return InboundRow(remote_id, number, at_ms, None if sealed is None else self.open(row, sealed))
+        row, remote_id, number, at_ms, sealed, kind = rows[0]
+        plaintext = None if sealed is None else self.open(row, sealed)
+        return InboundRow(remote_id, number, at_ms, plaintext, InboundKind(kind))
 
     _UNREAD = Statement(
         "SELECT id, remote_id FROM inbound WHERE peer = ? AND id <= ? AND read_ms IS NULL AND kind = 1"

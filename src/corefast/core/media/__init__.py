@@ -1,0 +1,1 @@
+"""Files: encrypted once, kept at the relay, named by an id."""
