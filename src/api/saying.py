@@ -9,7 +9,7 @@ from api.errors import TypeUnserved
 from api.schema import Text
 from api.shapes import messages as shapes
 from api.shapes.media import Medium, MediumTold
-from api.template import call_of
+from api.template import call_of, header_medium
 from corefast.errors import ParameterInvalid, ParameterMissing
 from corefast.wire import body as bodies
 from corefast.wire.body import Saying
@@ -48,6 +48,9 @@ def media_of(wanted: shapes.SendRequest) -> MediaRef | None:
     """Return the medium that *wanted* names, its own or its header's; None where it has none."""
     if wanted.type in _ATTACHMENTS:
         return _ref(getattr(wanted, wanted.type), "")
+    if wanted.type == "template" and wanted.template is not None:
+        kind, medium = header_medium(wanted.template)
+        return _ref(medium, kind)
     header = wanted.interactive.header if wanted.type == "interactive" and wanted.interactive else None
     if header is None or header.type not in _HEADERS:
         return None
@@ -193,7 +196,7 @@ def tell(body: Saying | None, quoted: str, media: MediaInfo | None = None) -> tu
         case bodies.OptionList():
             return "interactive", {"interactive": _told_list(body)}
         case bodies.Template():
-            return "template", {"template": _told_template(body)}
+            return "template", {"template": _told_template(body, media)}
     return "unknown", {}
 
 
@@ -213,11 +216,13 @@ def base_name(filename: str) -> str:
 def _told_buttons(body: bodies.ReplyButtons, media: MediaInfo | None) -> shapes.InteractiveTold:
     buttons = [shapes.Button(shapes.Reply(each.id, each.title)) for each in body.buttons]
     told = _told("button", body, shapes.Action(buttons=buttons))
-    if media is None:
-        return told
+    return told if media is None else msgspec.structs.replace(told, header=_told_header(media))
+
+
+def _told_header(media: MediaInfo, filename: str = "") -> shapes.HeaderTold:
     kind = media.mime.partition("/")[0]
     kind = kind if kind in _HEADERS else "document"
-    return msgspec.structs.replace(told, header=shapes.HeaderTold(kind, **{kind: _told_medium(media)}))  # type: ignore[arg-type]
+    return shapes.HeaderTold(kind, **{kind: _told_medium(media, "", base_name(filename))})  # type: ignore[arg-type]
 
 
 def _told_list(body: bodies.OptionList) -> shapes.InteractiveTold:
@@ -232,8 +237,11 @@ def _told(kind: str, body: bodies.ReplyButtons | bodies.OptionList, action: shap
     return shapes.InteractiveTold(kind, action=action, body=words, header=header, footer=footer)
 
 
-def _told_template(body: bodies.Template) -> shapes.TemplateTold:
+def _told_template(body: bodies.Template, media: MediaInfo | None) -> shapes.TemplateTold:
     buttons = [shapes.TemplateToldButton(each.kind, each.title, each.value) for each in body.buttons]
     location = _same(body.location, shapes.Location) if body.location else None
+    header = shapes.HeaderTold("text", body.header) if body.header else None
+    if media is not None:
+        header = _told_header(media, body.filename)
     language = shapes.TemplateLanguage(body.language)
-    return shapes.TemplateTold(body.name, language, body.body, body.header, body.footer, buttons, location)
+    return shapes.TemplateTold(body.name, language, body.body, header, body.footer, buttons, location)

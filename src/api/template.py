@@ -2,6 +2,7 @@
 
 from api.shapes import messages
 from api.shapes import templates as shapes
+from api.shapes.media import Medium
 from corefast.errors import ParameterInvalid, ParameterMissing, TemplateButtonsUnsupported
 from corefast.wire.body import ButtonKind, Location
 from corefast.wire.template import (
@@ -112,6 +113,17 @@ def call_of(wanted: messages.TemplateMessage) -> TemplateCall:
     )
 
 
+def header_medium(wanted: messages.TemplateMessage) -> tuple[str, Medium | None]:
+    """Return the kind of the medium in the header, and the medium; an empty kind where there is none."""
+    parameters = [
+        each for component in wanted.components if component.type.lower() == "header" for each in component.parameters
+    ]
+    for parameter in parameters:
+        if parameter.type in ("image", "video", "document"):
+            return parameter.type, getattr(parameter, parameter.type)
+    return "", None
+
+
 def _component(field: str, component: messages.TemplateCallComponent) -> CallComponent:
     index = component.index
     if isinstance(index, str):
@@ -137,6 +149,11 @@ def _parameter(field: str, parameter: messages.TemplateParameter) -> CallParamet
                 raise ParameterMissing(f"`{field}.location` is missing")
             location = Location(place.latitude, place.longitude, place.name, place.address)
             return CallParameter(parameter.type, location=location)
+        case "image" | "video" | "document":
+            medium: Medium | None = getattr(parameter, parameter.type)
+            if medium is None:
+                raise ParameterMissing(f"`{field}.{parameter.type}` is missing")
+            return CallParameter(parameter.type, medium.filename)
     text = {"payload": parameter.payload, "coupon_code": parameter.coupon_code}.get(parameter.type, parameter.text)
     return CallParameter(parameter.type, text, parameter.parameter_name)
 

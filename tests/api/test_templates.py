@@ -9,6 +9,7 @@ from corefast.wire import body as bodies
 from corefast.wire.gateway import EventKind, NewKey, NewKeyMade, Scope
 
 from ..core.test_receive import deliver
+from ..support.pictures import JPEG, PDF
 from .real import Business, trade
 
 TO = "49123123456"
@@ -215,7 +216,7 @@ def test_the_phone_shows_a_template_filled_in_and_its_quick_reply_comes_back(tmp
         assert view["template"] == {
             "name": "order",
             "language": {"code": "en_US"},
-            "header": "For you",
+            "header": {"type": "text", "text": "For you"},
             "body": "Hello Ada, order 7 is ready.",
             "footer": "Thank you",
             "buttons": [
@@ -252,6 +253,8 @@ def words(*given: Any) -> list[Any]:
 
 EURO = {"fallback_value": "1", "code": "EURO", "amount_1000": 1}
 IMAGE = {"type": "image", "image": {"link": "https://example.com/x.png"}}
+AUDIO = {"type": "audio", "audio": {"link": "https://example.com/x.mp3"}}
+HEADED = [{"type": "header", "parameters": [IMAGE]}]
 REFUSED: list[tuple[int, str, dict[str, Any]]] = [
     (2000, "2 variables", message(components=part(1, parameters=words("a")))),
     (2001, "name", message(name="nothing")),
@@ -261,7 +264,9 @@ REFUSED: list[tuple[int, str, dict[str, Any]]] = [
     (2005, "1024", message(components=part(1, parameters=words("a", "b" * 1_024)))),
     (2006, "new line", message(components=part(1, parameters=words("a", "b\nc")))),
     (2007, "control", message(components=part(1, parameters=words("a", "b\u202ec")))),
-    (2008, "served", message(name="image", language="en", components=[{"type": "header", "parameters": [IMAGE]}])),
+    (2008, "image", message(name="image", language="en", components=[{"type": "header", "parameters": [AUDIO]}])),
+    (2009, "an image", message(name="image", language="en", components=[])),
+    (2012, "no header", message(name="spaced", language="en", namespace="first", components=HEADED)),
     (2009, "button 1", message(components=[each for each in CALL if each.get("sub_type") != "url"])),
     (2010, "URL", message(components=part(3, parameters=words("a b")))),
     (2012, "text, currency", message(components=part(1, parameters=words("a", IMAGE)))),
@@ -305,6 +310,56 @@ def test_a_call_that_does_not_fit_its_template_is_refused_with_the_originals_cod
 
         assert (await send(b, "spaced", "en", [], namespace="second")).status == 201
         assert (await send(b, namespace="whatever the client says")).status == 201
+
+    trade(main, tmp_path)
+
+
+@pytest.mark.covers("POST /v1/messages", 1006, 1008, 1009, 2008, 2009, 2012)
+def test_a_medium_is_the_header(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        async def put(data: bytes, mime: str) -> str:
+            headers = {"Authorization": f"Bearer {b.key}", "Content-Type": mime}
+            return str((await b.ask("POST", "/v1/media", data=data, headers=headers)).json["media"][0]["id"])
+
+        async def call(name: str, kind: str, medium: Any, **more: Any) -> Any:
+            components = [{"type": "header", "parameters": [{"type": kind, kind: medium}]}]
+            return await send(b, name, "en", components, **more)
+
+        for name in ("image", "document"):
+            header, body = {"type": "HEADER", "format": name.upper()}, {"type": "BODY", "text": "Look"}
+            await make(b, name=name, components=[header, body])
+        jpeg, pdf = await put(JPEG, "image/jpeg"), await put(PDF, "application/pdf")
+
+        reply = await call("image", "image", {"id": jpeg})
+        assert reply.status == 201, reply.body
+        shown = await call("document", "document", {"id": pdf, "filename": "offer.pdf"})
+        await b.world.relay.until(lambda: len(b.world.relay.posts) == 2)
+        first, second = [b.world.phone.read(post.parts[0]) for post in b.world.relay.posts]
+        assert first.body == bodies.Template("image", "en", "Look")
+        assert first.media is not None and (first.media.mime, first.media.size) == ("image/jpeg", len(JPEG))
+        assert second.body.filename == "offer.pdf" and second.media.mime == "application/pdf"
+        view = (await b.ask("GET", f"/v1/messages/{shown.json['messages'][0]['id']}")).json["messages"][0]
+        document = view["template"]["header"]["document"]
+        assert (document["mime_type"], document["filename"]) == ("application/pdf", "offer.pdf")
+
+        refused = [
+            (await call("image", "image", {"id": pdf}), 2008),
+            (await call("image", "document", {"id": pdf}), 2012),
+            (await call("image", "sticker", {"id": pdf}), 2008),
+            (await call("image", "image", {"id": "nothing"}), 1006),
+            (await call("image", "image", {}), 1008),
+            (await call("image", "image", None), 1008),
+            (await call("image", "image", {"id": jpeg, "link": "https://example.com/x"}), 1009),
+            (await send(b, "image", "en", []), 2009),
+        ]
+        for answer, code in refused:
+            assert answer.v1_code == code, answer.body
+        assert len(b.world.relay.posts) == 2
+
+        once = {"Idempotency-Key": "k1"}
+        again = [await call("image", "image", {"id": jpeg}, headers=once) for _ in range(2)]
+        assert [each.status for each in again] == [201, 201]
+        assert again[0].json["messages"] == again[1].json["messages"]
 
     trade(main, tmp_path)
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from corefast.core.template.check import check_definition
 from corefast.core.template.render import render
 from corefast.core.template.text import fill, variables_of
-from corefast.errors import CallerError, CorefastError, ParameterInvalid, ParameterMissing, TemplateError
+from corefast.errors import (
+    CallerError,
+    CorefastError,
+    ParameterInvalid,
+    ParameterMissing,
+    ParameterUnneeded,
+    TemplateError,
+)
 from corefast.limits import (
     MAX_BODY_CHARACTERS,
     MAX_CODE_CHARACTERS,
@@ -213,6 +220,12 @@ def test_a_header_takes_its_own_kind_of_parameter() -> None:
     assert refused(IMAGE) == "template.component_missing"
     assert refused(IMAGE, CallComponent("header", [CallParameter("video")])) == "template.parameter_format"
     assert refused(IMAGE, CallComponent("header", [CallParameter("audio")])) == "template.media"
+    assert refused(IMAGE, CallComponent("header", [CallParameter("image")] * 2)) == "template.parameter_count"
+    assert refused(IMAGE, CallComponent("header", [CallParameter("image", "x.png")])) == "parameter.unneeded"
+    document = changed(header=Header(HeaderFormat.DOCUMENT), body="x", buttons=[])
+    call_of_it = TemplateCall("order", "en", components=[CallComponent("header", [CallParameter("document", "x.pdf")])])
+    assert render(check_definition(document), call_of_it).filename == "x.pdf"
+    assert refused(document, CallComponent("header", [CallParameter("document", "../x")])) == "parameter.invalid"
     assert refused(changed(header=None), HEADER, BODY, TRACK, COPY) == "template.parameter_format"
 
 
@@ -345,7 +358,7 @@ def calls(draw: Any, definition: Definition) -> list[CallComponent]:
 
 
 def is_typed(error: CorefastError) -> bool:
-    return isinstance(error, TemplateError | ParameterInvalid | ParameterMissing)
+    return isinstance(error, TemplateError | ParameterInvalid | ParameterMissing | ParameterUnneeded)
 
 
 @given(definitions(TEXTS | ANY, BUTTONS))

@@ -162,10 +162,15 @@ class DateTime(msgspec.Struct, frozen=True):
 class TemplateParameter(msgspec.Struct, frozen=True, omit_defaults=True):
     """`type` names the field that holds it."""
 
-    type: Annotated[str, Meta(description="text, currency, date_time, location, payload or coupon_code")]
+    type: Annotated[
+        str, Meta(description="text, currency, date_time, image, video, document, location, payload or coupon_code")
+    ]
     text: str = ""
     currency: Currency | None = None
     date_time: DateTime | None = None
+    image: Medium | None = None
+    video: Medium | None = None
+    document: Medium | None = None
     location: Location | None = None
     payload: Annotated[str, Meta(description="What a quick reply sends back; else its text does.")] = ""
     coupon_code: str = ""
@@ -286,7 +291,7 @@ class TemplateTold(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     language: TemplateLanguage
     body: str
-    header: str = ""
+    header: HeaderTold | None = None
     footer: str = ""
     buttons: list[TemplateToldButton] = []
     location: Location | None = None

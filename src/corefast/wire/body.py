@@ -131,6 +131,8 @@ class Template(msgspec.Struct, frozen=True, array_like=True, tag=19):
     footer: str = ""
     buttons: list[TemplateButton] = []
     location: Location | None = None
+    filename: str = ""
+    """Of a document in the header."""
 
 
 # ── interactive messages and what comes back ───────────────────────────────────────────────────────────────────────

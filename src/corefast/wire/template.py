@@ -142,7 +142,10 @@ class ImportedTemplates(msgspec.Struct, frozen=True, array_like=True, tag=78):
 
 
 class CallParameter(msgspec.Struct, frozen=True, array_like=True):
-    """*text*: the words, payload, code or fallback that *type* asks for; *name*: of a named variable."""
+    """*text*: the words, payload, code, fallback or file name that *type* asks for; *name*: of a named variable.
+
+    The medium of a header goes beside the call, as `Send.media`.
+    """
 
     type: str
     text: str = ""

@@ -68,12 +68,17 @@ def _attachment(body: bodies.Attachment) -> None:
     kind = body.kind
     if body.caption and kind in (bodies.MediaKind.AUDIO, bodies.MediaKind.VOICE, bodies.MediaKind.STICKER):
         raise ParameterUnneeded(f"`{kind}.caption`: there is none with {kind}")
-    if body.filename and kind is not bodies.MediaKind.DOCUMENT:
-        raise ParameterUnneeded(f"`{kind}.filename` goes with a document")
+    check_filename(kind, body.filename, kind)
     _at_most(f"{kind}.caption", body.caption, MAX_BODY_CHARACTERS)
-    _at_most(f"{kind}.filename", body.filename, MAX_FILENAME_CHARACTERS)
-    if not body.filename.isprintable() or any(each in body.filename for each in "/\\"):
-        raise ParameterInvalid(f"`{kind}.filename` is a name without a path, in printable characters")
+
+
+def check_filename(field: str, filename: str, kind: str) -> None:
+    """Raise a `CallerError` unless the medium *field*, of that kind, may have this name."""
+    if filename and kind != bodies.MediaKind.DOCUMENT:
+        raise ParameterUnneeded(f"`{field}.filename` goes with a document")
+    _at_most(f"{field}.filename", filename, MAX_FILENAME_CHARACTERS)
+    if not filename.isprintable() or any(each in filename for each in "/\\"):
+        raise ParameterInvalid(f"`{field}.filename` is a name without a path, in printable characters")
 
 
 def _location(body: bodies.Location) -> None:

@@ -30,17 +30,20 @@ from corefast.errors import (
     AccountStopped,
     CorefastError,
     IdentityUnacknowledged,
+    MediaUnfit,
     Overloaded,
     ParameterInvalid,
     RecipientIsSender,
+    TemplateMediaUnsupported,
 )
 from corefast.limits import MAX_LANE_MESSAGES, MAX_WAITING_MESSAGES
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.body import Attachment
+from corefast.wire.body import Attachment, Template
 from corefast.wire.content import Body, Content, Medium, encode_content
 from corefast.wire.gateway import Accepted, Send
+from corefast.wire.media import MediaRef
 from corefast.wire.messages import Post
 from corefast.wire.template import TemplateCall
 
@@ -199,7 +202,7 @@ class Sender:
                 order.claim = claim
             self._fill(order)
             if message.media is not None:
-                order.medium = await self.resolve(message.media, kind_of(order.message.body, message.media))
+                await self._find_medium(order, message.media)
                 self._check_room()
             self._route(self._lanes.get(number), order)
         except Exception as error:
@@ -207,9 +210,21 @@ class Sender:
 
     def _fill(self, order: Order) -> None:
         """Put a template in its place; here, so that a repetition finds its answer whatever became of the template."""
-        body = order.message.body
+        body, media = order.message.body, order.message.media
         if isinstance(body, TemplateCall):
-            order.message = msgspec.structs.replace(order.message, body=self._templates.render(body))
+            filled = self._templates.render(body)
+            if media is not None:
+                check_ref(filled, media)
+            order.message = msgspec.structs.replace(order.message, body=filled)
+
+    async def _find_medium(self, order: Order, media: MediaRef) -> None:
+        body = order.message.body
+        try:
+            order.medium = await self.resolve(media, kind_of(body, media))
+        except MediaUnfit as error:
+            if isinstance(body, Template):
+                raise TemplateMediaUnsupported(str(error)) from None
+            raise
 
     def _route(self, lane: Lane, order: Order) -> None:
         if lane.queued >= MAX_LANE_MESSAGES:

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from corefast.core.send.check import check_filename
 from corefast.core.template.check import URL_VARIABLE, is_fit_for_url
 from corefast.core.template.text import BLANKS, CONTROLS, fill, names_in
 from corefast.errors import (
@@ -62,15 +63,16 @@ class Components(NamedTuple):
 def render(definition: Definition, call: TemplateCall) -> Template:
     """Return the template filled in; raise a `TemplateError`, `ParameterMissing` or `ParameterInvalid`."""
     given = _sort(definition, call.components)
-    header, location = _render_header(definition, given.header)
+    header = _render_header(definition, given.header)
     return Template(
         definition.name,
         definition.language,
         _render_text(definition, "body", definition.body, given.body, MAX_BODY_CHARACTERS),
-        header,
+        header.text,
         definition.footer,
         [_render_button(button, at, given.buttons.get(at, NOTHING)) for at, button in enumerate(definition.buttons)],
-        location,
+        header.location,
+        header.filename,
     )
 
 
@@ -158,22 +160,31 @@ def _checked(field: str, text: str, most: int) -> str:
 # ── the header ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _render_header(definition: Definition, given: Given) -> tuple[str, Location | None]:
+class Filled(NamedTuple):
+    """A header; of one with a medium at most its name is here."""
+
+    text: str = ""
+    location: Location | None = None
+    filename: str = ""
+
+
+def _render_header(definition: Definition, given: Given) -> Filled:
     header = definition.header
     if header is None:
         if given.parameters:
             raise TemplateParameterFormat(f"`{given.field}`: the template has no header")
-        return "", None
+        return Filled()
     if header.format is HeaderFormat.TEXT:
-        return _render_text(definition, "header", header.text, given, MAX_HEADER_CHARACTERS), None
+        return Filled(_render_text(definition, "header", header.text, given, MAX_HEADER_CHARACTERS))
     parameter = _only(given, f"the template has a header with {_a(header.format)}")
     if header.format is HeaderFormat.LOCATION:
-        return "", _location(given.field, parameter)
+        return Filled(location=_location(given.field, parameter))
     if parameter.type not in _MEDIA:
         raise TemplateMediaUnsupported(f"`{given.field}.parameters[0].type` has to be {header.format}")
     if parameter.type != header.format:
         raise TemplateParameterFormat(f"`{given.field}.parameters[0].type` has to be {header.format}")
-    raise TemplateMediaUnsupported("headers with a medium are not served yet")
+    check_filename(f"{given.field}.parameters[0].{header.format}", parameter.text, header.format)
+    return Filled(filename=parameter.text)
 
 
 def _a(noun: str) -> str:
