@@ -30,6 +30,7 @@ from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
 from api.routes.profile import ProfileRoutes
 from api.routes.settings import SettingsRoutes
+from api.routes.stats import Stats
 from api.routes.templates import Templates
 from api.routes.users import Users
 from api.server import Server, bind
@@ -56,6 +57,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     profile = ProfileRoutes(core, keys)
     backup = Backup(core, keys)
     accounts = Accounts(core, keys)
+    stats = Stats(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -88,6 +90,11 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/account/shards", accounts.shards),
         Route("/v1/settings/account/two-step", accounts.two_step),
         Route("/v1/health", health.v1),
+        Route("/v1/stats/app", stats.app),
+        Route("/v1/stats/app/internal", stats.app_internal),
+        Route("/v1/stats/db", stats.db),
+        Route("/v1/stats/db/internal", stats.db_internal),
+        Route("/v1/support", stats.support),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", MetricsView(core, keys, is_open=open_metrics).resource),

@@ -24,6 +24,7 @@ from api.routes import (
     metrics,
     profile,
     settings,
+    stats,
     templates,
     users,
 )
@@ -44,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *certificates.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
+    *stats.OPERATIONS,
     *absent.OPERATIONS,
 )
 

@@ -56,6 +56,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     note: str = "As asked."
     request: type | str | None = None
     also_form: bool = False
+    also_text: bool = False
+    """The answer comes as text as well."""
     is_body_optional: bool = False
     example: Any = None
     parameters: tuple[dict[str, Any], ...] = ()
@@ -94,6 +96,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         answer: dict[str, Any] = {"description": self.note}
         if self.answer is not None:
             answer["content"] = _content(self.answer)
+            if self.also_text:
+                answer["content"] |= _content("text/plain")
         told = {str(self.status): answer}
         for status, shape in self.more.items():
             told[str(status)] = {"description": _STATUS_WORDS.get(status, "As asked."), "content": _content(shape)}

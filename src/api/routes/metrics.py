@@ -1,11 +1,14 @@
 """/metrics: the front's own figures and the core's, in the Prometheus text format."""
 
-from api.answer import NO_CACHE, PROBLEMS, Answer
+from api.answer import NO_CACHE, PROBLEMS, Answer, answer_json
 from api.auth import Keys
+from api.figures import as_own
 from api.gateway import Core
 from api.operation import Operation
 from api.request import Request
 from api.resource import Resource
+from api.schema import META
+from api.shapes.stats import FORMAT, MetricsAnswer
 from corefast import metrics
 from corefast.errors import CorefastError
 from corefast.wire.gateway import GetMetrics, Metrics
@@ -38,7 +41,10 @@ class MetricsView:
         except CorefastError:
             theirs, is_up = "", 0
         own = metrics.render("api", "link") + _CORE_UP.format(is_up)
-        return Answer(200, (own + _without(theirs, names_in(own))).encode(), _TEXT, NO_CACHE)
+        text = own + _without(theirs, names_in(own))
+        if request.query().get("format") == "json":
+            return answer_json(200, {"metrics": as_own(text), "meta": META})
+        return Answer(200, text.encode(), _TEXT, NO_CACHE)
 
 
 def names_in(text: str) -> set[str]:
@@ -64,8 +70,10 @@ OPERATIONS = (
         id="metrics",
         tag="operations",
         summary="Figures of front and core",
-        answer="text/plain",
-        note="Prometheus text; with --no-open-metrics it takes a key.",
+        answer=MetricsAnswer,
+        also_text=True,
+        parameters=(FORMAT,),
+        note="Prometheus text, and JSON with ?format=json; with --no-open-metrics it takes a key.",
         security="",
     ),
 )

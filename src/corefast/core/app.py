@@ -25,6 +25,7 @@ from corefast.core.opening import load_account, make_account, open_context, open
 from corefast.core.secrets import load_secrets
 from corefast.core.settings.backups import RESTORED, read_backup, restore_account
 from corefast.core.settings.certificates import Certificates
+from corefast.core.stats import Stats
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow, KeyStore, load_accounts
 from corefast.core.store.settings import SettingStore
@@ -85,7 +86,8 @@ class Core:
         self.certificates = Certificates(process, self._settings, self.rota)
         self._joining = asyncio.Lock()
         self.registrations = Registrations(process, self._settings, self)
-        services: list[Service] = [self.keys, self.users, self.certificates, self.registrations, self]
+        self.stats = Stats(process, self.all, self.rota, folder)
+        services: list[Service] = [self.keys, self.users, self.certificates, self.registrations, self.stats, self]
         self.gateway = Gateway(self, self.rota, services)
         self.operations = Operations(process, self, self.rota)
 

@@ -1,0 +1,79 @@
+"""Figures, support and the checks of an old diagnostic tool."""
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from corefast.wire.gateway import NewKey, NewKeyMade, Scope
+
+from .real import PASSWORD, Business, trade
+
+APP, DB = "/v1/stats/app", "/v1/stats/db"
+
+
+@pytest.mark.covers(f"GET {APP}", f"GET {APP}/internal", f"GET {DB}", f"GET {DB}/internal", "GET /metrics", 1009)
+def test_figures_come_in_the_originals_names_as_json_and_as_text(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        for body in ("one", "two"):
+            await b.world.send(body)
+        await b.world.statuses(4)
+        await b.ask("GET", "/livez")
+        app = (await b.ask("GET", APP)).json["stats"]["app"]
+        assert app["out_message_persisted"]["type"] == "counter"
+        assert app["out_message_persisted"]["data"][0]["value"] >= 2
+        states = {each["labels"]["status"]: each["value"] for each in app["out_message_status"]["data"]}
+        assert states["delivered"] >= 2
+        named = {"pending_messages", "callback_queue_size", "db_request_duration_us_sum", "endpoint_requests"}
+        assert named <= set(app)
+
+        db = (await b.ask("GET", DB)).json["stats"]["db"]
+        values = {name: figure["data"][0]["value"] for name, figure in db.items()}
+        assert (values["db_messages"], values["db_contacts"], values["db_pending_messages"]) == (2, 1, 0)
+        assert db["db_contacts"]["data"][0]["labels"] == {"type": "whatsapp_user"}
+
+        for path, part, told in ((APP, "app", app), (DB, "db", db)):
+            text = await b.ask("GET", f"{path}?format=prometheus")
+            assert text.headers["content-type"].startswith("text/plain")
+            found = list(text_string_to_metric_families(text.body.decode()))
+            names = {sample.name.removesuffix("_total") for each in found for sample in each.samples}
+            assert names == set(told)
+            internal = (await b.ask("GET", f"{path}/internal")).json["stats"][part]
+            assert all(name.startswith(("corefast_", "process_", "python_")) for name in internal) and internal
+            wrong = await b.ask("GET", f"{path}?format=xml")
+            assert (wrong.status, wrong.v1_code) == (400, 1009)
+        assert "corefast_api_core_up" in (await b.ask("GET", "/metrics?format=json")).json["metrics"]
+
+        bare = (await b.core.call(NewKey("monitoring", (Scope.SEND,)), NewKeyMade)).key
+        for path in (APP, DB):
+            assert (await b.ask("GET", path, headers={"Authorization": f"Apikey {bare}"})).status == 200
+            assert (await b.ask("GET", path, headers={})).status == 401
+
+    trade(main, tmp_path)
+
+
+@pytest.mark.covers("GET /v1/support", 1006)
+def test_an_old_diagnostic_tool_finds_what_it_looks_for(tmp_path: Path) -> None:
+    """It logs in without a body, then reads support, settings and the webhook's authority."""
+
+    async def main(b: Business) -> None:
+        headers = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
+        login = await b.ask("POST", "/v1/users/login", headers=headers)
+        bearer = {"Authorization": f"Bearer {login.json['users'][0]['token']}"}
+
+        support = (await b.ask("GET", "/v1/support", headers=bearer)).json["support"]
+        assert support["debug_info"] == "493023125000" and support["socket_conn"] == "UP"
+        assert support["db_engine"] == "SQLITE" and support["schema"] >= 9 and support["shards"] == [0]
+        assert support["free_space_data"] > 0 and support["multi_connect"] is False
+        wanted = {"context", "db_info", "description", "device_iso8601", "e2e", "env", "expire_timestamp", "lc", "lg"}
+        assert wanted | {"os_name", "os_version", "role"} <= set(support)
+
+        settings = await b.ask("GET", "/v1/settings/application", headers=bearer)
+        assert settings.json["settings"]["application"]["webhooks"]["url"] == ""
+        authority = await b.ask("GET", "/v1/certificates/webhooks/ca", headers=bearer)
+        assert authority.status == 404 and authority.json["errors"][0]["code"] == 1006
+        health = await b.ask("GET", "/v1/health", headers=bearer)
+        assert health.json["health"]["gateway_status"] == "connected"
+
+    trade(main, tmp_path)
