@@ -22,6 +22,7 @@ from api.routes.account import Accounts
 from api.routes.backup import Backup
 from api.routes.certificates import Certificates
 from api.routes.chat import Chat
+from api.routes.contacts import Contacts
 from api.routes.docs import Docs
 from api.routes.events import EventFeed
 from api.routes.health import HealthView
@@ -58,6 +59,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     backup = Backup(core, keys)
     accounts = Accounts(core, keys)
     stats = Stats(core, keys)
+    contacts = Contacts(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -85,6 +87,8 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/certificates/external", certificates.external),
         Route("/v1/certificates/external/ca", certificates.authority),
         Route("/v1/certificates/webhooks/ca", certificates.trusted),
+        Route("/v1/contacts", contacts.collection),
+        Route("/v1/contacts/{wa_id}/identity", contacts.identity),
         Route("/v1/account", accounts.account),
         Route("/v1/account/verify", accounts.verify),
         Route("/v1/account/shards", accounts.shards),

@@ -247,6 +247,18 @@ MAX_IMPORT_BYTES = 524_288
 MAX_IMPORTED_TEMPLATES = 1_000
 """Of one request: an export of the Cloud API has about 1 KB for each."""
 
+CONTACT_LIFE_MS = 7 * 86_400_000
+CONTACT_MISS_MS = 60_000
+"""How long it is remembered that a number is, or is not, registered: who was not may be in a minute."""
+
+MAX_CONTACTS = 1_000
+"""Numbers in one look-up."""
+
+MAX_CONTACT_CHECKS = 10_000
+"""Numbers of one account that are being asked for."""
+
+MAX_KNOWN_CONTACTS = 100_000
+
 MAX_API_KEYS = 10_000
 MAX_USERS = 10_000
 

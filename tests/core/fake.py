@@ -34,6 +34,8 @@ from corefast.wire.messages import (
     Done,
     DropBlob,
     FetchBundle,
+    FindNumbers,
+    FoundNumbers,
     GetBlob,
     Item,
     KeepBlob,
@@ -178,6 +180,8 @@ class Relay:
         self.on_attach: Callable[[Attach], CorefastError | None] = lambda attach: None
         self.on_register: Callable[[Register], CorefastError | None] = lambda register: None
         self.on_fetch: Callable[[str], CorefastError | None] = lambda number: None
+        self.looked_up: list[list[str]] = []
+        self.on_find: Callable[[list[str]], CorefastError | None] = lambda numbers: None
         self._seq = 0
         self.blobs = Blobs()
         self._changed = asyncio.Event()
@@ -189,6 +193,7 @@ class Relay:
                 Attach: self._attach,
                 PutPreKeys: self._put,
                 FetchBundle: self._fetch,
+                FindNumbers: self._find,
                 PostBatch: self._post,
                 Ack: self._ack,
             }
@@ -273,6 +278,12 @@ class Relay:
             raise NumberUnknown("nobody")
         identity = phones[0].own.identity.public
         return Bundle(message.number, identity, self.versions[message.number], [phone.bundle() for phone in phones])
+
+    def _find(self, peer: Peer, message: FindNumbers) -> FoundNumbers:
+        self.looked_up.append(message.numbers)
+        if (error := self.on_find(message.numbers)) is not None:
+            raise error
+        return FoundNumbers([number for number in message.numbers if self.phones.get(number)])
 
     def _post(self, peer: Peer, batch: PostBatch) -> None:
         self.batches.append(batch)

@@ -12,6 +12,7 @@ from corefast.core.account.place import Claim, Place
 from corefast.core.account.retention import Retention
 from corefast.core.account.stock import Stock
 from corefast.core.config import CoreConfig
+from corefast.core.contact.contacts import Contacts
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
@@ -107,6 +108,7 @@ class Business:
             messages,
             self.feed,
             self.peers,
+            self.contacts,
             self.webhooks,
             reading,
             self.templates,
@@ -134,6 +136,7 @@ class Business:
         self.inbound = Inbound(context, self.lanes, statuses, self.resender)
         claims = Claims(context, self.account.id_key)
         self.peers = Peers(context, self.lanes)
+        self.contacts = Contacts(context, lambda message: self.relay.call(message))
         self.templates = Templates(context, TemplateStore(context.database, context.vault, context.account))
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates)
         self.stock = Stock(context)

@@ -42,6 +42,8 @@ from corefast.wire.messages import (
     DevicesChanged,
     Done,
     FetchBundle,
+    FindNumbers,
+    FoundNumbers,
     JoinSlot,
     LinkDevice,
     ListDevices,
@@ -66,6 +68,9 @@ from corefast.wire.messages import (
 REGISTRATION_BURST = 30
 REGISTRATION_REFILL_PER_S = 0.5
 """Claims from one address, where the relay is not on loopback."""
+
+MAX_FOUND_NUMBERS = 1_000
+"""Numbers looked up by one message."""
 
 UPLOAD_BURST = 20
 UPLOAD_REFILL_PER_S = 0.2
@@ -113,6 +118,7 @@ class Service:
             Attach: self.attach,
             PutPreKeys: self.put_prekeys,
             FetchBundle: self.fetch_bundle,
+            FindNumbers: self.find_numbers,
             SetPin: self.set_pin,
             OpenSlot: self.open_slot,
             JoinSlot: self.join_slot,
@@ -204,6 +210,17 @@ class Service:
         for entry in bundle.devices:
             relay_bundles.labels("one_time" if entry.one_time is not None else "last_resort").inc()
         return bundle
+
+    def find_numbers(self, peer: Peer, message: FindNumbers) -> FoundNumbers:
+        device = _device_of(peer)
+        if len(message.numbers) > MAX_FOUND_NUMBERS:
+            raise ParameterInvalid(f"at most {MAX_FOUND_NUMBERS} numbers are looked up at once")
+        if not self._rates.is_exempt(peer.state):
+            asked = len(message.numbers)
+            _, wait_ms = self._rates.lookup.take_some(device.row, asked, self._clock())
+            if wait_ms:
+                raise RateLimited("too many requests of this kind", wait_ms)
+        return FoundNumbers([number for number in message.numbers if self._registry.find(number) is not None])
 
     async def set_pin(self, peer: Peer, message: SetPin) -> Done:
         device = _device_of(peer)

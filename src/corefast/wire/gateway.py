@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access, certificates, media, registration, settings, stats, template
+from corefast.wire import access, certificates, contacts, media, registration, settings, stats, template
 from corefast.wire.body import Saying, Text
 from corefast.wire.media import MediaInfo, MediaRef
 from corefast.wire.template import TemplateCall
@@ -480,4 +480,5 @@ Message = (
     | stats.Message
     | certificates.Message
     | registration.Message
+    | contacts.Message
 )

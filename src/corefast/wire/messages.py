@@ -149,6 +149,18 @@ class FetchBundle(msgspec.Struct, frozen=True, array_like=True, tag=7):
     number: str
 
 
+class FindNumbers(msgspec.Struct, frozen=True, array_like=True, tag=37):
+    """→ `FoundNumbers`; spends no prekey. At most 1,000 numbers. Errors: `parameter.invalid`, `rate.limited`."""
+
+    numbers: list[str]
+
+
+class FoundNumbers(msgspec.Struct, frozen=True, array_like=True, tag=38):
+    """Those that are registered, in the order in which they were asked for."""
+
+    numbers: list[str]
+
+
 class Bundle(msgspec.Struct, frozen=True, array_like=True, tag=8):
     number: str
     identity: bytes
@@ -409,6 +421,8 @@ Message = (
     | PutPreKeys
     | PreKeyCount
     | FetchBundle
+    | FindNumbers
+    | FoundNumbers
     | Bundle
     | SetPin
     | Done

@@ -1,0 +1,1 @@
+"""Whom the business may write to."""
