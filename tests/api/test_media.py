@@ -63,28 +63,22 @@ def test_a_file_is_put_as_bytes_got_back_and_deleted(tmp_path):
     trade(main, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("data", "mime", "status", "code"),
-    [
-        (b"", "image/jpeg", 400, 1009),
-        (JPEG, "image/png", 400, 1009),
-        (pictures.SVG, "image/svg+xml", 400, 1009),
-        (pictures.SVG, "image/jpeg", 400, 1009),
-        (b"<html>", "image/png", 400, 1009),
-        (JPEG, "nonsense", 400, 1009),
-        (JPEG, "", 400, 1008),
-    ],
-)
-def test_a_file_that_is_not_what_it_says_is_refused(tmp_path, data, mime, status, code):
+def test_a_file_that_is_not_what_it_says_is_refused(tmp_path):
     async def main(business: Business):
-        if mime:
+        cases = [
+            (b"", "image/jpeg", 1009),
+            (JPEG, "image/png", 1009),
+            (pictures.SVG, "image/svg+xml", 1009),
+            (pictures.SVG, "image/jpeg", 1009),
+            (b"<html>", "image/png", 1009),
+            (JPEG, "nonsense", 1009),
+        ]
+        for data, mime, code in cases:
             answer = await put(business, data, mime)
-        else:
-            headers = {"Authorization": f"Bearer {business.key}"}
-            answer = await business.ask(
-                "POST", "/v1/media", data=data, headers=headers, skip_auto_headers=["content-type"]
-            )
-        assert (answer.status, answer.v1_code) == (status, code)
+            assert (answer.status, answer.v1_code, mime) == (400, code, mime)
+        headers = {"Authorization": f"Bearer {business.key}"}
+        untyped = {"headers": headers, "skip_auto_headers": ["content-type"]}
+        assert (await business.ask("POST", "/v1/media", data=JPEG, **untyped)).v1_code == 1008
         assert not business.world.relay.blobs.kept
 
     trade(main, tmp_path)

@@ -33,6 +33,7 @@ from corefast.device.feed import Feed
 from corefast.device.intake import Intake
 from corefast.device.link_code import LinkCode
 from corefast.device.linking import link
+from corefast.device.media import Files
 from corefast.device.name import ID_BYTES
 from corefast.device.profile import Options, Profile
 from corefast.device.receiving import message_of, message_sent
@@ -91,6 +92,7 @@ class Device:
             resending=self._resending,
             on_evicted=self._evict,
         )
+        self.files = Files(self._locate, lambda: profile.account.link_key, profile.random)
         self._tasks: list[asyncio.Task[None]] = []
         self._end: Stopped | None = None
 
