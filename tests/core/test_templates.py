@@ -12,6 +12,7 @@ from corefast.wire.gateway import Send
 from corefast.wire.template import (
     Definition,
     DeleteTemplate,
+    GetTemplate,
     ImportedTemplates,
     ImportTemplates,
     ListTemplates,
@@ -21,6 +22,7 @@ from corefast.wire.template import (
     TemplatePage,
     TemplateView,
 )
+from tests.core.test_businesses import SECOND, add_second
 from tests.core.world import BUSINESS, CUSTOMER, World, story
 from tests.support import engine
 
@@ -104,5 +106,28 @@ def test_templates_are_bounded_and_belong_to_their_account(tmp_path: Path, monke
         assert await code_of(world.front.call(NewTemplate(BUSINESS, HELLO))) == "overloaded"
         assert await code_of(world.front.call(ListTemplates(CUSTOMER))) == "account.unknown"
         assert await code_of(world.front.call(NewTemplate(CUSTOMER, HELLO))) == "account.unknown"
+
+    story(main, tmp_path)
+
+
+def test_each_number_has_templates_of_its_own(tmp_path: Path) -> None:
+    async def main(world: World) -> None:
+        await add_second(world)
+        mine: TemplateView = await world.front.call(NewTemplate(BUSINESS, HELLO))
+        for asked in (
+            GetTemplate(SECOND, mine.id),
+            DeleteTemplate(SECOND, mine.id),
+            SetTemplate(SECOND, mine.id, HELLO),
+        ):
+            assert await code_of(world.front.call(asked)) == "template.unknown"
+        assert (
+            await code_of(world.front.call(Send(SECOND, CUSTOMER, TemplateCall("hello", "en")))) == "template.missing"
+        )
+        theirs: TemplateView = await world.front.call(NewTemplate(SECOND, Definition("hello", "en", "of the second")))
+        await world.front.call(DeleteTemplate(BUSINESS, mine.id))
+        await world.restart()
+        assert await names(world) == []
+        kept: TemplateView = await world.front.call(GetTemplate(SECOND, theirs.id))
+        assert kept.definition.body == "of the second"
 
     story(main, tmp_path)
