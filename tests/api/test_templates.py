@@ -467,11 +467,12 @@ def test_what_the_cloud_api_lists_is_taken_over_as_it_is(tmp_path: Path) -> None
             (name, False) for name, _ in taken
         ]
         assert [each["id"] for each in again.json["templates"]] == [each["id"] for each in reply.json["templates"]]
-        listed = (await b.ask("GET", "/v1/templates")).json["templates"]
+        answer = (await b.ask("GET", "/v1/templates")).json
+        listed = answer["templates"]
         assert [each["name"] for each in listed] == ["login_code", "named", "picture", "plain"]
         assert listed[1]["components"] == NAMED["components"] and listed[1]["parameter_format"] == "NAMED"
         assert listed[0]["components"][2]["buttons"] == [{"type": "OTP", "text": "Copy code", "otp_type": "COPY_CODE"}]
-        exported = await take({"data": listed})
+        exported = await take(answer)
         assert exported.json["refused"] == [] and not any(each["is_new"] for each in exported.json["templates"])
 
         code = words("123456")

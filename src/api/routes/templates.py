@@ -90,13 +90,14 @@ class Templates:
     async def _import(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.ADMIN)
         given: ImportRequest = self._import_body.decode(await request.body(MAX_IMPORT_BYTES))
-        if not given.data:
-            raise ParameterMissing("`data` is empty")
-        if len(given.data) > MAX_IMPORTED_TEMPLATES:
-            raise ParameterInvalid(f"`data` has at most {MAX_IMPORTED_TEMPLATES} entries")
+        listed = given.data + given.templates
+        if not listed:
+            raise ParameterMissing("`data` is missing or empty")
+        if len(listed) > MAX_IMPORTED_TEMPLATES:
+            raise ParameterInvalid(f"one import has at most {MAX_IMPORTED_TEMPLATES} templates")
         fit: dict[int, Definition] = {}
         refused = []
-        for at, raw in enumerate(given.data):
+        for at, raw in enumerate(listed):
             try:
                 fit[at] = self._decode(bytes(raw))
             except CallerError as error:
@@ -177,7 +178,7 @@ OPERATIONS = (
         path="/v1/templates/import",
         id="importTemplates",
         tag="templates",
-        summary="Take over what the Cloud API lists (administrators); repeating it replaces",
+        summary="Take over what the Cloud API, or another core, lists (administrators); repeating it replaces",
         request=ImportRequest,
         example={"data": [_EXAMPLE]},
         answer=ImportAnswer,

@@ -63,13 +63,16 @@ class TemplateRequest(msgspec.Struct, frozen=True):
     parameter_format: Annotated[str, Meta(description="POSITIONAL or NAMED; left out, the texts tell.")] = ""
 
 
-class ImportRequest(msgspec.Struct, frozen=True):
-    """What `GET …/message_templates` of the Cloud API answers, as it is."""
+_Listed = Annotated[
+    list[msgspec.Raw], Meta(description=f"As in POST /v1/templates, at most {MAX_IMPORTED_TEMPLATES} in all.")
+]
 
-    data: Annotated[
-        list[msgspec.Raw],
-        Meta(description=f"Templates as in POST /v1/templates, at most {MAX_IMPORTED_TEMPLATES}."),
-    ]
+
+class ImportRequest(msgspec.Struct, frozen=True):
+    """What `GET …/message_templates` of the Cloud API answers, or `GET /v1/templates` of another core, as it is."""
+
+    data: _Listed = []
+    templates: _Listed = []
 
 
 class TemplateItem(msgspec.Struct, frozen=True, omit_defaults=True):
