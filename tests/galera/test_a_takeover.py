@@ -65,7 +65,8 @@ async def insist(cores: list[Core], text: str) -> str:
             try:
                 async with asyncio.timeout(5):
                     send = Send(BUSINESS, CUSTOMER, Text(text), idempotency=key)
-                    return str((await (await core.link()).call(send, Accepted)).id)
+                    accepted: Accepted = await (await core.link()).call(send)
+                    return accepted.id
             except (CorefastError, OSError, TimeoutError):
                 await asyncio.sleep(0.02)
     raise AssertionError

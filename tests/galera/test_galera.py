@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 import uvloop
@@ -23,7 +24,7 @@ PUT = Statement("INSERT INTO note (id, author, weight) VALUES (?, ?, 0)")
 COUNT = Statement("UPDATE note SET weight = weight + 1 WHERE id = ?")
 ALL = Statement("SELECT id, author, weight FROM note ORDER BY id")
 NUMBER = "491713920001"
-UNITS, MESSAGES = 400, 240
+MESSAGES, TAKEOVERS = 240, 40
 
 
 @pytest.fixture
@@ -69,6 +70,39 @@ def test_a_later_process_on_another_node_fences_the_earlier_one_off(galera: Gale
     uvloop.run(main())
 
 
+def test_each_of_many_takeovers_under_load_is_whole(galera: Galera, address: Address) -> None:
+    """Nothing that was answered is missing for the next owner, and no unit is there in part, or later."""
+    numbers = count(1)
+
+    async def write(database: MysqlDatabase, answered: set[int]) -> None:
+        while True:
+            number = next(numbers)
+            unit = Unit()
+            for id in (2 * number, 2 * number + 1):
+                unit.add(PUT, id, "somebody")
+            await database.commit(unit)
+            answered.update((2 * number, 2 * number + 1))
+
+    async def main() -> None:
+        answered: set[int] = set()
+        owner = await open_mysql(at(address, 0), [NOTES])
+        for turn in range(TAKEOVERS):
+            writing = [asyncio.create_task(write(owner, answered)) for _ in range(3)]
+            await asyncio.sleep(0.02)
+            later = await open_mysql(at(address, (turn + 1) % 2), [NOTES])
+            seen = {row[0] for row in await later.fetch(ALL)}
+            async with asyncio.timeout(10):
+                ends = await asyncio.gather(*writing, return_exceptions=True)
+            assert [type(end) for end in ends] == [RowCountUnexpected] * 3
+            assert answered <= seen and {id ^ 1 for id in seen} == seen
+            assert {row[0] for row in await later.fetch(ALL)} == seen
+            await owner.close()
+            owner = later
+        await owner.close()
+
+    uvloop.run(main())
+
+
 def test_what_one_node_has_committed_the_next_read_on_another_sees(galera: Galera, address: Address) -> None:
     async def main() -> None:
         writer = await open_mysql(at(address, 0), [NOTES], owner="writer")
@@ -89,11 +123,11 @@ def test_conflicts_of_two_writers_on_two_nodes_are_tried_again_and_no_change_is_
         databases = [await open_mysql(at(address, node), [NOTES], owner=f"node {node}") for node in range(2)]
         await databases[0].commit(put(1))
 
-        async def count(database: MysqlDatabase) -> None:
+        async def raise_it(database: MysqlDatabase) -> None:
             for _ in range(60):
                 await database.commit(counted(1))
 
-        await asyncio.gather(*map(count, databases))
+        await asyncio.gather(*map(raise_it, databases))
         assert await databases[1].fetch(ALL) == [(1, "somebody", 121.0)]
         for database in databases:
             await database.close()

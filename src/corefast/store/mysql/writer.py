@@ -13,6 +13,7 @@ from typing import Any
 
 from corefast.errors import CorefastError, RowCountUnexpected, SetupError, StoreBusy, StoreError
 from corefast.logs import get_logger
+from corefast.store.database import Rows
 from corefast.store.mysql.address import Address
 from corefast.store.mysql.batch import Batch, CountUnproven
 from corefast.store.mysql.error import Refused, Retry
@@ -34,10 +35,15 @@ WRITER_TABLE = (
 )
 _TAKE = (
     "BEGIN; INSERT INTO store_writer (owner, epoch, number) VALUES ({owner}, 1, 0)"
-    " ON DUPLICATE KEY UPDATE epoch = epoch + 1; SELECT epoch, number FROM store_writer WHERE owner = {owner}; COMMIT"
+    " ON DUPLICATE KEY UPDATE epoch = epoch + 1; SELECT epoch, number FROM store_writer WHERE owner = {owner}"
 )
 _FENCE = "UPDATE store_writer SET number = number + 1 WHERE owner = {owner} AND epoch = {epoch} AND number = {number}"
-_READ = "SELECT epoch, number FROM store_writer WHERE owner = {owner} FOR UPDATE"
+_READ = "SELECT epoch, number FROM store_writer WHERE owner = {owner} FOR UPDATE; ROLLBACK"
+_STANDS = "SELECT 1 FROM store_writer WHERE owner = {owner} AND epoch = {epoch} AND number = {number}"
+
+_BEGIN_ON_NODE = "SET autocommit = 0; BEGIN"
+"""A node rolls a transaction back when another one was first, also between two statements that travel together, and
+then may run the rest. That has to be within a transaction too, which ends when the fence does not stand."""
 
 _log = get_logger("corefast.store")
 
@@ -73,16 +79,26 @@ class Writer:
         while True:
             try:
                 session = await self._connected()
-                *_, found, _ = await session.run(_TAKE.format(owner=self._owner))
-                break
+                *_, found = await session.run(_TAKE.format(owner=self._owner))
+                await session.run("COMMIT")
+                if await self._is_taken(session, found.rows or []):
+                    break
             except Retry:
                 await self._roll_back()
                 if time.monotonic() > give_up:
                     raise
             await asyncio.sleep(_FIRST_PAUSE_S)
-        assert found.rows
-        [(self._epoch, self._number)] = found.rows
         self._beat_later()
+
+    async def _is_taken(self, session: Session, ours: Rows) -> bool:
+        """Tell whether the epoch that we read within the transaction is there after it."""
+        [found, _] = await session.run(_READ.format(owner=self._owner))
+        [(self._epoch, self._number)] = ours
+        rows = found.rows or []
+        is_taken = bool(rows) and rows[0][0] >= self._epoch
+        if not is_taken:
+            self._epoch = 0
+        return is_taken
 
     async def close(self) -> None:
         """Let go of the connection; nothing may be running."""
@@ -157,7 +173,10 @@ class Writer:
     async def _apply(self, session: Session, batch: Batch, *, joined: bool) -> None:
         """Run everything up to the COMMIT."""
         script = _Script(session)
-        script.add("BEGIN")
+        if session.is_clustered:
+            script.add(_BEGIN_ON_NODE, None, 2)
+        else:
+            script.add("BEGIN")
         script.add(_FENCE.format(owner=self._owner, epoch=self._epoch, number=self._number), _check_fence)
         for group in batch.groups():
             if joined and session.can_bulk and group.shape.prepared and len(group.calls) >= BULK_ROWS:
@@ -170,6 +189,9 @@ class Writer:
                 script.add(run.sql, run.finish, run.shape.steps)
                 if script.size > _SCRIPT_CHARACTERS:
                     await script.send()
+        if session.is_clustered:
+            stands = _STANDS.format(owner=self._owner, epoch=self._epoch, number=self._number + 1)
+            script.add(stands, _check_stands)
         await script.send()
 
     async def _commit(self, session: Session, give_up: float) -> None:
@@ -194,7 +216,7 @@ class Writer:
         while True:
             try:
                 # The row's lock is held by the transaction in doubt until that is decided.
-                [found] = await (await self._connected()).run(_READ.format(owner=self._owner))
+                [found, _] = await (await self._connected()).run(_READ.format(owner=self._owner))
                 break
             except Retry:
                 if self.is_closing and time.monotonic() > give_up:
@@ -263,6 +285,11 @@ class Writer:
 def _check_fence(changes: int, rows: object) -> None:
     if changes != 1:
         raise FenceMoved
+
+
+def _check_stands(changes: int, rows: Rows) -> None:
+    if not rows:
+        raise Retry(StoreBusy("the node has rolled the transaction back"), is_lost=True)
 
 
 class _Script:
