@@ -30,6 +30,7 @@ from api.routes.media import MediaFiles
 from api.routes.messages import Messages
 from api.routes.metrics import MetricsView
 from api.routes.profile import ProfileRoutes
+from api.routes.services import Services
 from api.routes.settings import SettingsRoutes
 from api.routes.stats import Stats
 from api.routes.templates import Templates
@@ -60,6 +61,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     accounts = Accounts(core, keys)
     stats = Stats(core, keys)
     contacts = Contacts(core, keys)
+    services = Services(core, keys)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -99,6 +101,8 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/stats/db", stats.db),
         Route("/v1/stats/db/internal", stats.db_internal),
         Route("/v1/support", stats.support),
+        Route("/v1/services/message/gc", services.message),
+        Route("/v1/services/media/gc", services.media),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", MetricsView(core, keys, is_open=open_metrics).resource),

@@ -24,6 +24,7 @@ from api.routes import (
     messages,
     metrics,
     profile,
+    services,
     settings,
     stats,
     templates,
@@ -48,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *health.OPERATIONS,
     *metrics.OPERATIONS,
     *stats.OPERATIONS,
+    *services.OPERATIONS,
     *absent.OPERATIONS,
 )
 

@@ -108,7 +108,7 @@ class FeedEvent(msgspec.Struct, frozen=True):
         str,
         Meta(
             description="message, sent, delivered, read, failed, expired, unreadable, identity_changed, "
-            "bundle_downgraded, media_failed or superseded",
+            "bundle_downgraded, media_failed, superseded, messages_collected or media_collected",
             examples=["message"],
         ),
     ]

@@ -36,6 +36,15 @@ class MetricsAnswer(msgspec.Struct, frozen=True):
     meta: AnswerMeta = META
 
 
+class ServiceStatus(msgspec.Struct, frozen=True):
+    status: Annotated[str, Meta(examples=["processing"])]
+
+
+class ServicesAnswer(msgspec.Struct, frozen=True):
+    services: Annotated[dict[str, dict[str, ServiceStatus]], Meta(description="`gc` under `message` or `media`.")]
+    meta: AnswerMeta = META
+
+
 class SupportFacts(msgspec.Struct, frozen=True, kw_only=True):
     context: str = "web"
     db_engine: Annotated[str, Meta(examples=["SQLITE"])]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from api import schema
 from api.saying import tell
@@ -88,13 +89,31 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     biz_opaque_callback_data: str = ""
 
 
+class Collected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a collection of garbage came to: complete or failed."""
+
+    status: str
+    messages_deleted: int | UnsetType = UNSET
+    items_deleted: int | UnsetType = UNSET
+
+
+class Collection(msgspec.Struct, frozen=True):
+    gc: Collected
+
+
+class ServiceReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    message: Collection | None = None
+    media: Collection | None = None
+
+
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One webhook: one of its four lists has one entry; `contacts` comes with a message."""
+    """One webhook: one of its five lists has one entry; `contacts` comes with a message."""
 
     contacts: list[Contact] = []
     messages: list[Message] = []
     statuses: list[Status] = []
     errors: list[Trouble] = []
+    services: list[ServiceReport] = []
 
 
 EXPIRED = Failure(410, "Message expired", "The recipient's devices did not fetch the message in time.")
@@ -185,6 +204,18 @@ def _superseded(event: Event) -> Body:
     return Body(errors=[SUPERSEDED])
 
 
+def _messages_collected(event: Event) -> Body:
+    return Body(services=[ServiceReport(message=Collection(_collected(event, "messages_deleted")))])
+
+
+def _media_collected(event: Event) -> Body:
+    return Body(services=[ServiceReport(media=Collection(_collected(event, "items_deleted")))])
+
+
+def _collected(event: Event, name: str) -> Collected:
+    return Collected("failed") if event.count < 0 else Collected("complete", **{name: event.count})
+
+
 def _seconds(event: Event) -> str:
     return str(event.at_ms // 1_000)
 
@@ -200,5 +231,7 @@ _MAKERS: dict[EventKind, Callable[[Event], Body]] = {
     EventKind.IDENTITY_CHANGED: _identity_changed,
     EventKind.SUPERSEDED: _superseded,
     EventKind.BUNDLE_DOWNGRADED: _bundle_downgraded,
+    EventKind.MESSAGES_COLLECTED: _messages_collected,
+    EventKind.MEDIA_COLLECTED: _media_collected,
     EventKind.MEDIA_FAILED: _media_failed,
 }

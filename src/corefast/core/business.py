@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from corefast.core.account.collection import Collection
 from corefast.core.account.duties import Chore, Duties
 from corefast.core.account.peers import Peers
 from corefast.core.account.place import Claim, Place
@@ -51,6 +52,7 @@ from corefast.store.database import Unit
 from corefast.wire.codec import relay_codec
 from corefast.wire.messages import SetPin
 from corefast.wire.registration import GetShards, SetTwoStep, Shards, TwoStepSet
+from corefast.wire.stats import Litter
 
 SHARDS = 1
 """Parts that an account's peers are split into; this release knows no other number."""
@@ -115,6 +117,7 @@ class Business:
             self.settings,
             self.media,
             Profile(context, self._setting_store),
+            self.collection,
             Backups(context, account, self._setting_store),
         ]
         self.functions = {each: serve for service in services for each, serve in service.functions().items()}
@@ -145,6 +148,8 @@ class Business:
         self.settings = Settings(context, self._setting_store, self.schedule, self._given.webhook)
         retention = Retention(context, self._config.keep_messages_days)
         self.media = self._make_media()
+        collectors = {Litter.MESSAGES: lambda: retention.sweep(context.clock()), Litter.MEDIA: self.media.collect}
+        self.collection = Collection(context, collectors)
         self.sender.resolve = self.media.resolve
         self.inbound.on_media = self.media.downloads.want
         duties = (self.stock, self.resender, retention, self._chores, self.media)
@@ -220,6 +225,7 @@ class Business:
             with contextlib.suppress(asyncio.CancelledError):
                 await duty
         await self.media.close()
+        await self.collection.close()
         await self.relay.close()
         self.lanes.close()
 

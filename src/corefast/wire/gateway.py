@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     SUPERSEDED = "superseded"
     BUNDLE_DOWNGRADED = "bundle_downgraded"
     MEDIA_FAILED = "media_failed"
+    MESSAGES_COLLECTED = "messages_collected"
+    MEDIA_COLLECTED = "media_collected"
 
 
 class Scope(StrEnum):
@@ -216,6 +218,9 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     opaque: str = ""
     """What the business gave with the message; only for its states."""
     media: MediaInfo | None = None
+
+    count: int = 0
+    """How many things a collection dropped, -1 where it failed."""
 
     @property
     def text(self) -> str:

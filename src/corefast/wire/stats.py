@@ -1,6 +1,15 @@
 """The gateway's messages about how much there is, and what a core runs on."""
 
+from enum import StrEnum
+
 import msgspec
+
+
+class Litter(StrEnum):
+    """What can be collected when a client asks for it."""
+
+    MESSAGES = "message"
+    MEDIA = "media"
 
 
 class GetCounts(msgspec.Struct, frozen=True, array_like=True, tag=120):
@@ -37,4 +46,11 @@ class Support(msgspec.Struct, frozen=True, array_like=True, tag=123):
     version: str
 
 
-Message = GetCounts | Counts | GetSupport | Support
+class Collect(msgspec.Struct, frozen=True, array_like=True, tag=124):
+    """→ `Done` as soon as the collection runs; an event tells its end. *what*: `message` or `media`."""
+
+    account: str
+    what: Litter
+
+
+Message = GetCounts | Counts | GetSupport | Support | Collect

@@ -31,17 +31,19 @@ class Retention:
         self._keep_ms = keep_days * DAY_MS
         self._ids = (context.span.floor, context.span.last + 1)
 
-    async def sweep(self, now_ms: int) -> None:
-        """Drop what is too old; nothing where messages are kept for ever."""
+    async def sweep(self, now_ms: int) -> int:
+        """Drop what is too old, nothing where messages are kept for ever; return how many went."""
         if not self._keep_ms:
-            return
+            return 0
+        count = 0
         messages, inbound = self._context.messages, self._context.inbound
         async for page in self._old(messages.load_page, now_ms):
             told = await self._context.events.told_of(STATES, page[0].id, page[-1].id)
-            await self._drop([row for row in page if row.id not in told and _is_over(row, now_ms)])
+            count += await self._drop([row for row in page if row.id not in told and _is_over(row, now_ms)])
         async for page in self._old(inbound.load_page, now_ms):
             told = await self._context.events.told_of(RECEIVED, page[0].id, page[-1].id)
-            await self._empty([row.id for row in page if row.id not in told])
+            count += await self._empty([row.id for row in page if row.id not in told])
+        return count
 
     async def _old(self, load: Page, now_ms: int) -> AsyncIterator[list[OldMessage]]:
         """Walk the rows from the oldest one; yield those of each page that are too old."""
@@ -55,7 +57,7 @@ class Retention:
             if all(before_ms <= row.at_ms <= now_ms for row in rows):
                 return
 
-    async def _drop(self, rows: list[OldMessage]) -> None:
+    async def _drop(self, rows: list[OldMessage]) -> int:
         context = self._context
         for start in range(0, len(rows), CHUNK_ROWS):
             unit = Unit()
@@ -64,13 +66,15 @@ class Retention:
             for row in rows[start : start + CHUNK_ROWS]:
                 context.messages.delete(unit, row)
             await context.database.commit(unit)
+        return len(rows)
 
-    async def _empty(self, rows: list[int]) -> None:
+    async def _empty(self, rows: list[int]) -> int:
         for start in range(0, len(rows), CHUNK_ROWS):
             unit = Unit()
             for row in rows[start : start + CHUNK_ROWS]:
                 self._context.inbound.empty(unit, row)
             await self._context.database.commit(unit)
+        return len(rows)
 
 
 def _is_over(row: OldMessage, now_ms: int) -> bool:

@@ -23,6 +23,7 @@ MAX_PAGE_BYTES = 524_288
 """Text in one answer: half of the largest message a link carries."""
 
 _KINDS = {fact: EventKind[fact.name] for fact in Fact}
+_COLLECTED = (Fact.MESSAGES_COLLECTED, Fact.MEDIA_COLLECTED)
 _OF_OURS = (Fact.SENT, Fact.DELIVERED, Fact.READ, Fact.FAILED, Fact.EXPIRED)
 
 
@@ -84,6 +85,8 @@ class Feed:
             return Event(
                 *facts, outbound_id(ids.message_id(row.ref)), failure=failure_of(row.failure), opaque=row.extra.opaque
             )
+        if row.kind in _COLLECTED:
+            return Event(*facts, count=row.ref)
         if row.remote_id is None:
             return Event(*facts)
         if row.plaintext is None:

@@ -31,6 +31,9 @@ class Fact(IntEnum):
     SUPERSEDED = 9
     BUNDLE_DOWNGRADED = 10
     MEDIA_FAILED = 11
+    MESSAGES_COLLECTED = 12
+    MEDIA_COLLECTED = 13
+    """Of both `ref` is how many were dropped, -1 where that failed."""
 
 
 RECEIVED = (Fact.MESSAGE, Fact.UNREADABLE)
