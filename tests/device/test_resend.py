@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from corefast.device import MessageReceived, Ready, StatusChanged, Unreadable
+from corefast.device.draft import draft
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.resend import HOUR_MS
 from corefast.limits import MAX_RESENDS
@@ -43,7 +44,7 @@ async def talk(first, second, turns=2):
 
 async def request(asker, number, ids):
     """Have a phone ask for messages as if it could not read them."""
-    await asker.device._accept(Unit(), [asker.device._draft(number, ResendRequest(ids))])
+    await asker.device._accept(Unit(), [draft(asker.device._profile, number, ResendRequest(ids))])
 
 
 async def counted(name, count):

@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -30,12 +32,14 @@ from corefast.device.terminal import Terminal
 from corefast.device.view import printable
 from corefast.errors import ParameterInvalid
 from corefast.wire.body import (
+    Attachment,
     ButtonKind,
     ButtonReply,
     ContactCard,
     ContactCards,
     ListReply,
     Location,
+    MediaKind,
     Option,
     OptionList,
     PersonName,
@@ -48,7 +52,7 @@ from corefast.wire.body import (
     TemplateButton,
     Text,
 )
-from corefast.wire.content import Unsupported
+from corefast.wire.content import Medium, Unsupported
 from corefast.wire.messages import ListedDevice
 from tests.device.kinds import ANSWERS, BUTTONS, FROM_A_BUSINESS, FROM_ANYBODY, LIST
 
@@ -75,6 +79,14 @@ class Sent:
     async def send(self, to, body, *, reply_to=None):
         self.sent.append((to, body, reply_to))
         return bytes([len(self.sent)]) * 16
+
+    async def send_file(self, to, path, said):
+        self.sent.append((to, said, path))
+        return b"f" * 16
+
+    async def save_file(self, message, path):
+        self.saved = (message.id, path)
+        return Path("/tmp/a\x1b.png")
 
     async def message(self, peer, message_id):
         return MessageReceived(0, peer, message_id, Text("said yesterday"), 0) if message_id == YESTERDAY else None
@@ -144,6 +156,7 @@ def test_a_number_answers_what_was_offered_last_and_is_words_after_that():
         "2",
         "/choose 1 2",
         "/choose #2 1",
+        "/choose 1 9",
         "/to +491713920009",
         "3",
         "1",
@@ -156,6 +169,7 @@ def test_a_number_answers_what_was_offered_last_and_is_words_after_that():
         (BOB, Text("2"), None),
         (BOB, ButtonReply("no", "No"), quoted[0]),
         (BOB, ListReply("r1", "First", "the best"), quoted[1]),
+        ("491713920009", Text("3"), None),
         ("491713920009", ButtonReply("yes", "Yes"), quoted[2]),
         ("491713920009", Text("1"), None),
     ]
@@ -203,6 +217,26 @@ def test_replies_reactions_places_and_cards_are_sent_by_words():
         "unknown command",
     ):
         assert words in shown(face)
+
+
+def test_files_are_sent_and_saved_by_words():
+    face, device = terminal()
+    medium = Medium(bytes(32), bytes(32), 123_456, "image/png", bytes(32))
+    face._show(received(Attachment(MediaKind.IMAGE, "our boat"), media=medium))
+    face._show(received(Attachment(MediaKind.DOCUMENT, "", "bill.pdf"), media=msgspec.structs.replace(medium, size=5)))
+    face._show(received(Template("n", "en", "Your order"), media=medium))
+    for words in (
+        "🖼 image, image/png, 123 kB; /save N keeps it\n      our boat",
+        "image/png, 5 bytes; /save N keeps it\n      bill.pdf",
+        "123 kB; /save N keeps it\n      Your order",
+    ):
+        assert words in shown(face)
+    for line in ("/send 'my bill.pdf' for you", "/send", "/save 1", "/save 9"):
+        asyncio.run(face._try(line))
+    assert device.sent == [(BOB, Attachment(MediaKind.DOCUMENT, "for you", "my bill.pdf"), Path("my bill.pdf"))]
+    assert device.saved == (b"\x01" * 16, ".") and "saved /tmp/a�.png" in shown(face)
+    face._show(StatusChanged(b"f" * 16, BOB, "sent", 0))
+    assert "✓ sent 📄 for you" in shown(face) and "write /send" in shown(face)
 
 
 def test_reactions_and_replies_stand_beside_what_they_are_about():

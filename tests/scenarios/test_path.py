@@ -5,12 +5,15 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from tests.scenarios.conftest import Tell
 from tests.support.business import Business, soon
 from tests.support.journal import positions_used_twice, read
+from tests.support.pictures import PNG
 
 ALICE = "491713920001"
 BOB = "491713920002"
@@ -79,7 +82,7 @@ FOR_A_CUSTOMER = (
 
 def test_each_kind_reaches_the_phone_and_what_the_customer_answers_the_webhook(tell: Tell, business: Business):
     async def story() -> None:
-        phone = await business.phone("491713920004")
+        phone = await business.phone("491713920006")
         assert phone.program is not None
         for message in FOR_A_CUSTOMER:
             status, answer = await business.request("POST", "/v1/messages", json={"to": phone.number} | message)
@@ -114,6 +117,39 @@ def test_each_kind_reaches_the_phone_and_what_the_customer_answers_the_webhook(t
         assert status == 201, answer
         reacted = await phone.program.fact(event="message", type="reaction")
         assert reacted["reaction"] == heart | {"message_id": heart["message_id"][4:]}
+        await phone.stop()
+
+    tell(story())
+
+
+def test_pictures_go_both_ways_and_are_the_same_files(tell: Tell, business: Business, tmp_path: Path):
+    async def story() -> None:
+        phone = await business.phone("491713920005")
+        assert phone.program is not None
+        headers = business.headers | {"Content-Type": "image/png"}
+        status, answer = await business.request("POST", "/v1/media", data=PNG, headers=headers)
+        assert status == 200, answer
+        image = {"id": answer["media"][0]["id"], "caption": "our boat"}
+        status, answer = await business.request(
+            "POST", "/v1/messages", json={"to": phone.number, "type": "image", "image": image}
+        )
+        assert status == 201, answer
+        told = await phone.program.fact(event="message", type="image")
+        facts = {"mime_type": "image/png", "sha256": sha256(PNG).hexdigest()}
+        assert told["image"] == facts | {"caption": "our boat", "size": len(PNG)}
+        phone.program.say(save={"message": told["id"], "from": told["from"], "path": str(tmp_path / "boat.png")})
+        await phone.program.fact(event="saved", id=told["id"])
+        assert (tmp_path / "boat.png").read_bytes() == PNG
+
+        file = {"path": str(tmp_path / "boat.png"), "caption": "mine too"}
+        phone.program.say(to=told["from"], image=file, context={"message_id": told["id"]})
+        pictures = await soon(lambda: [each for each in business.receiver.messages if each["type"] == "image"])
+        assert pictures[0]["image"].items() >= (facts | {"caption": "mine too"}).items()
+        assert pictures[0]["context"] == {"id": f"gBGG{told['id']}"}
+        assert business.http is not None
+        url = f"{business.facts['api']}/v1/media/{pictures[0]['image']['id']}"
+        async with business.http.get(url, headers=business.headers) as answer:
+            assert (answer.status, await answer.read()) == (200, PNG)
         await phone.stop()
 
     tell(story())
@@ -348,7 +384,7 @@ def test_a_replayed_connection_is_refused(tell: Tell, business: Business):
         server = await asyncio.start_server(proxy, "127.0.0.1", 0)
         through = business.facts["relay"].replace(f":{port}", f":{server.sockets[0].getsockname()[1]}")
         relay, business.facts["relay"] = business.facts["relay"], through
-        phone = await business.phone("491713920004")
+        phone = await business.phone("491713920006")
         business.facts["relay"] = relay
         assert phone.program is not None
         phone.program.say(to=business.facts["number"], text="said once")

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from corefast.address import canonical_number
+from corefast.device.acquaintance import Acquaintance
 from corefast.device.bounds import check_sent
 from corefast.device.choice import choose
 from corefast.device.connection import Connection, DeviceStopped, FindRelay
-from corefast.device.directory import KnownPeer
+from corefast.device.draft import draft
 from corefast.device.event import (
     Event,
     LinkOffered,
@@ -30,41 +31,34 @@ from corefast.device.event import (
     Stopped,
 )
 from corefast.device.feed import Feed
+from corefast.device.file import kind_of, mime_of, name_of, reserve
 from corefast.device.intake import Intake
 from corefast.device.link_code import LinkCode
 from corefast.device.linking import link
 from corefast.device.media import Files
-from corefast.device.name import ID_BYTES
 from corefast.device.profile import Options, Profile
 from corefast.device.receiving import message_of, message_sent
 from corefast.device.registration import Registration, stopped
 from corefast.device.resending import Resending
 from corefast.device.sending import Sending
 from corefast.device.siblings import Siblings
-from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow, State
-from corefast.endpoint.trust import identity_hash, safety_number
 from corefast.errors import (
     CorefastError,
-    MessageTooLong,
+    LinkLost,
     ParameterInvalid,
-    PeerUnknown,
     RecipientIsSender,
     SetupError,
 )
-from corefast.limits import MAX_PLAINTEXT_BYTES
 from corefast.net.client import RelayUrl, parse_relay_url
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.body import Saying, Text
-from corefast.wire.content import Body, Content, Medium, Read, encode_content
+from corefast.wire.body import Attachment, MediaKind, Saying, Text
+from corefast.wire.content import Medium, Read
 from corefast.wire.messages import ListedDevice
 
 READ_BATCH = 500
 """Ids in one read receipt."""
-
-MAX_CONTENT_BYTES = MAX_PLAINTEXT_BYTES - 1_024
-"""The padded plaintext of one message; what is left is for the copy that our other devices get of it."""
 
 UPKEEP_S = 3_600.0
 
@@ -76,6 +70,7 @@ class Device:
         self._profile = profile
         self._find_relay = find_relay
         self._registration = Registration(profile)
+        self._acquaintance = Acquaintance(profile)
         self._feed = Feed(profile)
         self._connection = Connection(
             self._locate, self, on_open=self._on_open, on_trouble=lambda e: self._feed.tell(Offline(e.code, str(e)))
@@ -217,9 +212,7 @@ class Device:
         if number == self.number:
             raise RecipientIsSender("a phone cannot write to itself")
         check_sent(body, reply_to, media)
-        if message_id is not None and len(message_id) != ID_BYTES:
-            raise ParameterInvalid(f"a message id has {ID_BYTES} bytes")
-        row = self._draft(number, body, message_id, reply_to, media)
+        row = draft(self._profile, number, body, message_id=message_id, reply_to=reply_to, media=media)
         self._sending.check_room(2)
         await self._accept(Unit(), self._siblings.with_copies([row]))
         return row.id
@@ -233,6 +226,55 @@ class Device:
         answer = choose(message.body, option).answer
         return await self.send(message.sender, answer, reply_to=message.id, message_id=message_id)
 
+    async def send_file(
+        self,
+        to: str,
+        path: str | Path,
+        said: Attachment | None = None,
+        *,
+        mime: str = "",
+        reply_to: bytes | None = None,
+        message_id: bytes | None = None,
+    ) -> bytes:
+        """Send a file, as `send` does, once the relay has it; so it has to be online, else `LinkLost`.
+
+        What kind it is follows from its MIME type, and that from its name, where *said* and *mime* say nothing.
+        """
+        if message_id is not None and await self.status(message_id) is not None:
+            return message_id
+        path, number = Path(path), canonical_number(to)
+        mime = mime_of(path, mime)
+        kind = kind_of(mime)
+        said = said or Attachment(kind, "", path.name if kind is MediaKind.DOCUMENT else "")
+        if self._find_relay is None:
+            raise LinkLost("this phone is offline; a file is sent once the relay has it")
+        try:
+            medium = await self.files.put(path, mime)
+        except OSError as error:
+            raise ParameterInvalid(f"the file cannot be read: {error.strerror}") from None
+        return await self.send(number, said, reply_to=reply_to, media=medium, message_id=message_id)
+
+    async def save_file(self, message: MessageReceived | MessageSent, path: str | Path = ".") -> Path:
+        """Save the medium of *message* as *path*, or in that folder; an existing file stays. Return where it is.
+
+        Raises `ParameterInvalid` (no medium, or no place to write), `MediaDamaged` (the relay has another file),
+        `LinkLost`, and `RemoteRefused` (`blob.unknown`: it is not kept any more).
+        """
+        if message.media is None:
+            raise ParameterInvalid("this message has no file")
+        if self._find_relay is None:
+            raise LinkLost("this phone is offline; the file is at the relay")
+        try:
+            target = await asyncio.to_thread(reserve, Path(path), name_of(message, message.media))
+            try:
+                await self.files.get(message.media, target)
+            except BaseException:
+                await asyncio.to_thread(target.unlink)
+                raise
+        except OSError as error:
+            raise ParameterInvalid(f"the file cannot be written: {error.strerror}") from None
+        return target
+
     async def mark_read(self, ids: Sequence[bytes]) -> int:
         """Tell the authors of these messages that they were read, once; return how many that were news."""
         by_author: dict[str, list[bytes]] = {}
@@ -243,7 +285,7 @@ class Device:
         for author, theirs in by_author.items():
             self._profile.inbox.set_read(unit, author, theirs)
             for at in range(0, len(theirs), READ_BATCH):
-                rows.append(self._draft(author, Read(theirs[at : at + READ_BATCH])))
+                rows.append(draft(self._profile, author, Read(theirs[at : at + READ_BATCH])))
         rows = self._siblings.with_copies(rows)
         self._sending.check_room(len(rows))
         if rows:
@@ -256,28 +298,11 @@ class Device:
 
     async def safety(self, number: str) -> Safety:
         """Return by what our user and the one of *number* know each other; raise `NumberInvalid`, `PeerUnknown`."""
-        peer = await self._known(number)
-        assert peer.identity is not None
-        digits = await asyncio.to_thread(safety_number, self.number, self.identity, peer.number, peer.identity)
-        return Safety(peer.number, digits, identity_hash(peer.identity), peer.is_accepted)
+        return await self._acquaintance.safety(number)
 
     async def accept_identity(self, number: str) -> None:
         """Take the user's word for the identity key that *number* has; raise `NumberInvalid`, `PeerUnknown`."""
-        unit = Unit()
-        async with self._profile.turn():
-            peer = await self._profile.directory.load(canonical_number(number))
-            if peer.identity is None:
-                raise PeerUnknown("no message came from or went to this number yet")
-            peer.accept_identity()
-            self._profile.directory.save(unit, peer)
-            await self._profile.database.commit(unit)
-
-    async def _known(self, number: str) -> KnownPeer:
-        async with self._profile.directory.turn:
-            peer = await self._profile.directory.load(canonical_number(number))
-            if peer.identity is None:
-                raise PeerUnknown("no message came from or went to this number yet")
-            return peer
+        await self._acquaintance.accept(number)
 
     # ── our number's devices ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -321,26 +346,6 @@ class Device:
     async def _locate(self) -> Any:
         assert self._find_relay is not None, "an offline device does not connect"
         return await self._find_relay()
-
-    def _draft(
-        self,
-        number: str,
-        body: Body,
-        message_id: bytes | None = None,
-        reply_to: bytes | None = None,
-        media: Medium | None = None,
-    ) -> OutboxRow:
-        profile = self._profile
-        message_id = message_id or profile.random(ID_BYTES)
-        at_ms = profile.clock()
-        try:
-            content = encode_content(Content(message_id, at_ms, body, profile.name, reply_to, media))
-        except UnicodeEncodeError:
-            raise ParameterInvalid("a text has half a character in it (a surrogate)") from None
-        if len(content) > MAX_CONTENT_BYTES:
-            raise MessageTooLong(f"a message has at most {MAX_CONTENT_BYTES} bytes in all")
-        what = What.MESSAGE if isinstance(body, Saying) else What.READ
-        return OutboxRow(0, message_id, number, what, at_ms, content)
 
     async def _accept(self, unit: Unit, rows: list[OutboxRow]) -> None:
         """Commit *rows* and send those whose ids are new."""

@@ -27,6 +27,23 @@ class Reaction(msgspec.Struct, frozen=True):
     emoji: str = ""
 
 
+class File(msgspec.Struct, frozen=True):
+    """A file to send; what it is follows from its name where *mime_type* says nothing."""
+
+    path: str
+    caption: str = ""
+    filename: str = ""
+    mime_type: str = ""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """Of *message*, which came from *sender*, the file, to *path*: a file or a folder."""
+
+    message: str
+    sender: str = msgspec.field(name="from")
+    path: str = "."
+
+
 class Chosen(msgspec.Struct, frozen=True):
     """Of *message* the *option* with this id, or title."""
 
@@ -52,6 +69,13 @@ class Command(msgspec.Struct, frozen=True):
     interactive: dict[str, Any] | None = None
     button: dict[str, Any] | None = None
     choose: Chosen | None = None
+    image: File | None = None
+    video: File | None = None
+    audio: File | None = None
+    voice: File | None = None
+    document: File | None = None
+    sticker: File | None = None
+    save: Saved | None = None
     read: list[str] | None = None
     safety: str = ""
     accept: str = ""
@@ -64,6 +88,15 @@ class Command(msgspec.Struct, frozen=True):
         return decode_id(self.id) if self.id else None
 
     @property
+    def file(self) -> tuple[File, bodies.Attachment] | None:
+        """The file to send, and as what; None for a message without one."""
+        for kind in bodies.MediaKind:
+            file: File | None = getattr(self, kind)
+            if file is not None:
+                return file, bodies.Attachment(kind, file.caption, file.filename)
+        return None
+
+    @property
     def reply_to(self) -> bytes | None:
         """Id of the message that this one quotes or reacts to."""
         if self.reaction is not None:
@@ -73,7 +106,7 @@ class Command(msgspec.Struct, frozen=True):
 
 _decode_command = msgspec.json.Decoder(Command).decode
 
-_SAYINGS = ("text", "location", "contacts", "reaction", "interactive", "button", "choose")
+_SAYINGS = ("text", "location", "contacts", "reaction", "interactive", "button", "choose", *bodies.MediaKind)
 
 
 def parse(line: bytes) -> Command:
@@ -84,16 +117,18 @@ def parse(line: bytes) -> Command:
         command = _decode_command(line)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ParameterInvalid(f"a line is one JSON object, see docs/phone.md: {_reason(error)}") from None
-    about = (command.safety, command.accept, command.link, command.devices, command.unlink)
+    about = (command.save, command.safety, command.accept, command.link, command.devices, command.unlink)
     if sum(map(bool, (command.to, command.read is not None, *about))) != 1 or not 0 <= command.unlink < 1 << 16:
-        raise ParameterInvalid('a line has one of "to", "read", "safety", "accept", "link", "devices", "unlink"')
+        raise ParameterInvalid(
+            'a line has one of "to", "read", "save", "safety", "accept", "link", "devices", "unlink"'
+        )
     if command.to:
         _check_message(command)
     return command
 
 
 def saying_of(command: Command) -> Saying:
-    """Return what *command*, which is no choice, says; raise `ParameterInvalid`."""
+    """Return what *command*, which is no choice and no file, says; raise `ParameterInvalid`."""
     if command.text is not None:
         return bodies.Text(command.text if isinstance(command.text, str) else command.text.body)
     if command.location is not None:

@@ -21,9 +21,11 @@ from corefast.device.event import (
     Stopped,
     Unreadable,
 )
+from corefast.device.file import kind_of
 from corefast.device.name import encode_id
 from corefast.errors import RateLimited
 from corefast.wire import body as bodies
+from corefast.wire.content import Medium
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,13 +76,14 @@ def _said(message: MessageReceived | MessageSent) -> tuple[str, Any]:
             return "interactive", {"type": "list_reply", "list_reply": plain(body)}
         case bodies.ReplyButtons(buttons=buttons):
             action = {"buttons": [{"type": "reply", "reply": plain(each)} for each in buttons]}
-            return "interactive", _interactive("button", body, action)
+            return "interactive", _interactive("button", body, action) | _header(message.media)
         case bodies.OptionList(label=label, sections=sections):
             return "interactive", _interactive("list", body, {"button": label, "sections": plain(sections)})
         case bodies.Template():
-            return "template", plain(body)
+            return "template", plain(body) | ({"media": _medium(message.media)} if message.media else {})
         case bodies.Attachment(kind):
-            return kind.value, {name: text for name, text in plain(body).items() if name != "kind"}
+            said = {name: text for name, text in plain(body).items() if name != "kind"}
+            return kind.value, said | _medium(message.media)
     return "unsupported", None
 
 
@@ -91,6 +94,16 @@ def _interactive(kind: str, body: bodies.ReplyButtons | bodies.OptionList, actio
     if body.footer:
         fields["footer"] = {"text": body.footer}
     return fields
+
+
+def _medium(medium: Medium | None) -> Fields:
+    """Return what may be told of a file; its key stays here."""
+    return {"mime_type": medium.mime, "sha256": medium.sha256.hex(), "size": medium.size} if medium else {}
+
+
+def _header(medium: Medium | None) -> Fields:
+    kind = kind_of(medium.mime).value if medium else ""
+    return {"header": {"type": kind, kind: _medium(medium)}} if medium else {}
 
 
 def plain(value: Any) -> Any:

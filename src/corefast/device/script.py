@@ -84,6 +84,12 @@ class Script:
             return self._device_fields(await self._device.devices())
         if command.unlink:
             return self._device_fields(await self._device.unlink(command.unlink))
+        if command.save is not None:
+            message = await self._device.message(command.save.sender, decode_id(command.save.message))
+            if message is None:
+                raise MessageUnknown("save: no message with this id is known between you and this number")
+            path = await self._device.save_file(message, command.save.path)
+            return {"event": "saved", "id": command.save.message, "path": str(path)}
         if number := command.safety or command.accept:
             if command.accept:
                 await self._device.accept_identity(number)
@@ -93,6 +99,11 @@ class Script:
 
     async def _send(self, command: Command) -> bytes:
         device, reply_to = self._device, command.reply_to
+        if command.file is not None:
+            file, said = command.file
+            return await device.send_file(
+                command.to, file.path, said, mime=file.mime_type, reply_to=reply_to, message_id=command.message_id
+            )
         if command.choose is None:
             return await device.send(command.to, saying_of(command), reply_to=reply_to, message_id=command.message_id)
         message = await device.message(command.to, decode_id(command.choose.message))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text as Styled
 
 from corefast.address import display_number
-from corefast.device.choice import choices_of
+from corefast.device.choice import Choice, choices_of
 from corefast.device.client import Device
 from corefast.device.echo import echo
 from corefast.device.event import (
@@ -32,7 +32,7 @@ from corefast.device.link_code import draw_qr
 from corefast.device.memory import Memory
 from corefast.device.profile import unix_ms
 from corefast.device.stream import Lines
-from corefast.device.typed import contact_of, location_of, split_number
+from corefast.device.typed import attachment_of, contact_of, file_of, location_of, split_number
 from corefast.device.view import draw, excerpt, gist, printable
 from corefast.errors import CorefastError, ParameterInvalid
 from corefast.wire.body import Reaction, Saying, Text
@@ -53,6 +53,8 @@ HELP = """\
   /choose [N] K          choose the Kth button or row, of message #N
   /location LAT LON [NAME]   send a place
   /contact NAME NUMBER   send a contact card
+  /send FILE [CAPTION]   send a picture or any other file; a name with spaces goes in quotes
+  /save N [PATH]         save the file of message #N, here or in PATH
   /safety NUMBER         show the safety number that you and NUMBER compare
   /accept NUMBER         accept NUMBER's new identity key, once the safety numbers are the same
   /link                  show a code that makes another phone a device of your number
@@ -86,6 +88,8 @@ class Terminal:
             "/choose": self._choose,
             "/location": self._send_location,
             "/contact": self._send_contact,
+            "/send": self._send_file,
+            "/save": self._save_file,
             "/safety": self._show_safety,
             "/accept": self._accept,
             "/link": self._link,
@@ -131,7 +135,9 @@ class Terminal:
             if command is None:
                 raise ParameterInvalid("unknown command; /help lists them")
             await command(rest.strip())
-        elif text.isascii() and text.isdecimal() and self._menu is not None and self._menu.sender == self._to():
+        elif (
+            self._menu is not None and self._menu.sender == self._to() and _is_within(text, choices_of(self._menu.body))
+        ):
             await self._choose(text)
         elif text:
             await self._send(Text(text))
@@ -167,7 +173,7 @@ class Terminal:
         offered = choices_of(message.body) if isinstance(message, MessageReceived) else []
         if message is None or not offered:
             raise ParameterInvalid("there is nothing to choose from")
-        if not (choice.isascii() and choice.isdecimal() and len(choice) < 4 and 1 <= int(choice) <= len(offered)):
+        if not _is_within(choice, offered):
             raise ParameterInvalid(f"choose by a number from 1 to {len(offered)}")
         await self._send(offered[int(choice) - 1].answer, message.peer, message.id)
         if message is self._menu:
@@ -178,6 +184,19 @@ class Terminal:
 
     async def _send_contact(self, rest: str) -> None:
         await self._send(contact_of(rest))
+
+    async def _send_file(self, rest: str) -> None:
+        path, caption = file_of(rest)
+        said = attachment_of(path, caption)
+        partner = self._known_to()
+        message_id = await self._device.send_file(partner, path, said)
+        self._memory.note_sent(partner, message_id, gist(said))
+        self._prompt()
+
+    async def _save_file(self, rest: str) -> None:
+        number, _, path = rest.partition(" ")
+        saved = await self._device.save_file(self._memory.get(number), path.strip() or ".")
+        self._print(Styled(f"saved {printable(str(saved))}", style="green"))
 
     async def _accept(self, number: str) -> None:
         await self._device.accept_identity(number)
@@ -211,10 +230,13 @@ class Terminal:
         """Return whom we are talking with; empty where that is not clear."""
         return self._partner or (self._partners[0] if len(self._partners) == 1 else "")
 
-    async def _send(self, body: Saying, to: str = "", reply_to: bytes | None = None) -> None:
-        partner = to or self._to()
-        if not partner:
+    def _known_to(self) -> str:
+        if not (partner := self._to()):
             raise ParameterInvalid("whom is that for? /to NUMBER says so")
+        return partner
+
+    async def _send(self, body: Saying, to: str = "", reply_to: bytes | None = None) -> None:
+        partner = to or self._known_to()
         message_id = await self._device.send(partner, body, reply_to=reply_to)
         self._memory.note_sent(partner, message_id, gist(body))
         self._prompt()
@@ -281,7 +303,7 @@ class Terminal:
         at = time.strftime("%H:%M", time.localtime(event.at_ms / 1_000))
         line = Styled().append(f"{at} #{self._memory.add(event)} ", style="dim")
         line.append(who, style=style).append("  ")
-        self._print(line.append_text(draw(event.body, quoted)))
+        self._print(line.append_text(draw(event.body, quoted, event.media)))
 
     def _show_status(self, event: StatusChanged) -> None:
         said = self._memory.sent(event.recipient, event.id)
@@ -313,3 +335,9 @@ class Terminal:
         if self._is_typing and self._console.is_terminal:
             self._console.file.write(PROMPT)
         self._console.file.flush()
+
+
+def _is_within(number: str, offered: list[Choice]) -> bool:
+    """Tell whether *number*, as it was typed, is that of one of the choices *offered*."""
+    is_number = number.isascii() and number.isdecimal() and len(number) < 4
+    return is_number and 1 <= int(number) <= len(offered)

@@ -1,8 +1,12 @@
 """What people type behind a command, read as what they mean."""
 
+import re
+from pathlib import Path
+
 from corefast.address import canonical_number
+from corefast.device.file import kind_of, mime_of
 from corefast.errors import NumberInvalid, ParameterInvalid
-from corefast.wire.body import ContactCard, ContactCards, Location, PersonName, Phone
+from corefast.wire.body import Attachment, ContactCard, ContactCards, Location, MediaKind, PersonName, Phone
 
 _NUMBER_SIGNS = set("0123456789+-()/.")
 
@@ -40,6 +44,21 @@ def contact_of(text: str) -> ContactCards:
             name = PersonName(" ".join(words[:at]), words[0], " ".join(words[1:at]))
             return ContactCards([ContactCard(name, phones=[Phone(spelled, "CELL", _wa_id(spelled))])])
     raise ParameterInvalid("write /contact, a name and a number, such as /contact Ada Lovelace +49 30 23125000")
+
+
+def file_of(text: str) -> tuple[Path, str]:
+    """Read `FILE` or `FILE CAPTION`; a name with spaces goes in quotes. Raise `ParameterInvalid`."""
+    quoted = re.fullmatch(r"""(["'])(.+?)\1\s*(.*)""", text, re.DOTALL)
+    name, caption = quoted.group(2, 3) if quoted else (text.partition(" ")[0], text.partition(" ")[2].strip())
+    if not name:
+        raise ParameterInvalid("write /send and a file, such as /send boat.png our boat")
+    return Path(name).expanduser(), caption
+
+
+def attachment_of(path: Path, caption: str) -> Attachment:
+    """Return as what a file is sent; raise `ParameterInvalid`."""
+    kind = kind_of(mime_of(path))
+    return Attachment(kind, caption, path.name if kind is MediaKind.DOCUMENT else "")
 
 
 def _wa_id(number: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from rich.text import Text as Styled
 
 from corefast.device.choice import choices_of
+from corefast.device.file import kind_of
 from corefast.wire import body as bodies
 from corefast.wire.body import ButtonKind, Saying
-from corefast.wire.content import Unsupported
+from corefast.wire.content import Medium, Unsupported
 
 INDENT = "      "
 """Before each further line of a message, so that none looks like the beginning of another."""
@@ -58,7 +59,7 @@ def gist(body: Saying | Unsupported) -> str:
     return "…"
 
 
-def draw(body: Saying | Unsupported, quoted: str) -> Styled:
+def draw(body: Saying | Unsupported, quoted: str, media: Medium | None = None) -> Styled:
     """Return *body* with its further lines indented; *quoted* is the gist of the message that it answers."""
     line = Styled()
     match body:
@@ -67,7 +68,7 @@ def draw(body: Saying | Unsupported, quoted: str) -> Styled:
             return line.append(f" to “{quoted}”", style="dim")
     if quoted:
         line.append(f"↪ “{quoted}” ", style="dim")
-    for at, (text, style) in enumerate(_lines(body)):
+    for at, (text, style) in enumerate((*_file(media), *_lines(body))):
         line.append("\n" + INDENT if at else "")
         line.append(printable(text).replace("\n", "\n" + INDENT), style=style)
     return line
@@ -92,12 +93,25 @@ def _lines(body: Saying | Unsupported) -> Lines:
             yield f"▸ {one_line(words)}", "bold"
         case bodies.ReplyButtons() | bodies.OptionList() | bodies.Template():
             yield from _framed(body)
-        case bodies.Attachment(kind, caption, filename):
-            yield " ".join(filter(None, (_ICONS[kind], kind.value, one_line(filename)))), "bold"
+        case bodies.Attachment(_, caption, filename):
+            if filename:
+                yield one_line(filename), "bold"
             if caption:
                 yield caption, ""
         case _:
             yield "a message of a kind that this release does not know", "yellow"
+
+
+def _file(medium: Medium | None) -> Lines:
+    if medium is not None:
+        kind = kind_of(medium.mime).value
+        yield f"{_ICONS[kind]} {kind}, {medium.mime}, {_size(medium.size)}; /save N keeps it", "bold"
+
+
+def _size(size: int) -> str:
+    if size < 10_000:
+        return f"{size:,} bytes"
+    return f"{size / 1e3:,.0f} kB" if size < 10_000_000 else f"{size / 1e6:,.0f} MB"
 
 
 def _framed(body: bodies.ReplyButtons | bodies.OptionList | bodies.Template) -> Lines:
