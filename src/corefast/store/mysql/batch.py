@@ -163,7 +163,10 @@ class Batch:
         """Return the position of the last group that touches what a statement would touch."""
         if not rows:
             return max(self._last[table] for table in shape.tables)
-        return max(max(self._whole.get(row[0], -1), self._rows.get(row, -1)) for row in rows)
+        latest = -1
+        for row in rows:  # a loop: a generator costs as much again
+            latest = max(latest, self._whole.get(row[0], -1), self._rows.get(row, -1))
+        return latest
 
     def groups(self) -> list[Group]:
         """Return what to run, in order, the prelude first."""
