@@ -52,9 +52,7 @@ class Keys:
 
         Raises `TokenInvalid`, `ScopeMissing`, or `AccountUnknown` for an account that is not the caller's.
         """
-        view = await self.require_token(self.token_of(request), scope)
-        named = request.header(ACCOUNT_HEADER)
-        return _choose(view, named) if named else view
+        return for_account(await self.require_token(self.token_of(request), scope), request)
 
     async def require_token(self, token: bytes, scope: Scope | None = None) -> KeyView:
         digest = hashlib.sha256(token).digest()
@@ -103,8 +101,11 @@ class Keys:
             self._known.pop(digest, None)
 
 
-def _choose(view: KeyView, named: bytes) -> KeyView:
+def for_account(view: KeyView, request: Request) -> KeyView:
     """Return *view* for the account that the request names; raise `AccountUnknown` where it is another's."""
+    named = request.header(ACCOUNT_HEADER)
+    if not named:
+        return view
     try:
         number = canonical_number(named.decode("ascii"))
     except (NumberInvalid, UnicodeDecodeError):

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 
+import pytest
 import uvloop
 
 from .numbers import desk
@@ -17,6 +18,7 @@ def named(number):
     return {"X-Corefast-Account": number}
 
 
+@pytest.mark.covers("POST /v1/account", "POST /v1/account/verify", 1005, 1006)
 def test_number_is_registered_with_a_code_even_when_the_core_starts_again_in_between(tmp_path):
     async def main():
         async with desk(tmp_path, registration="code") as d:
@@ -53,6 +55,7 @@ def test_number_is_registered_with_a_code_even_when_the_core_starts_again_in_bet
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/account/shards", "POST /v1/account/shards", 1005, 1009)
 def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -81,6 +84,7 @@ def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(t
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/settings/account/two-step", 1005, 1009)
 def test_number_with_a_pin_moves_to_who_knows_it(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -100,6 +104,7 @@ def test_number_with_a_pin_moves_to_who_knows_it(tmp_path):
     uvloop.run(main())
 
 
+@pytest.mark.covers("DELETE /v1/settings/account/two-step")
 def test_pin_is_taken_away_again(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -113,6 +118,7 @@ def test_pin_is_taken_away_again(tmp_path):
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/account", "POST /v1/account/verify", 1008, 1009, 1011)
 def test_what_cannot_be_registered_says_what_to_change(tmp_path):
     async def main():
         async with desk(tmp_path, registration="code") as d:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 import uvloop
 
 from tests.core.fake import Phone
@@ -14,6 +15,7 @@ from .test_account import FIRST, OTHER, SECOND, WANTED
 TEXT = {"to": CUSTOMER, "type": "text", "text": {"body": "Hello!"}}
 
 
+@pytest.mark.covers("POST /v1/contacts", 1008, 1009, 1015)
 def test_contacts_are_told_with_their_input_as_it_was_sent(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open", lookup_burst=5, lookup_refill=0.001, bulk=SECOND) as d:
@@ -46,6 +48,7 @@ def test_contacts_are_told_with_their_input_as_it_was_sent(tmp_path):
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/contacts/{wa_id}/identity", "PUT /v1/contacts/{wa_id}/identity", 1006, 1009, 1028)
 def test_new_identity_key_has_to_be_acknowledged_before_a_message_leaves(tmp_path):
     async def main(b):
         path = f"/v1/contacts/{CUSTOMER}/identity"

@@ -26,7 +26,16 @@ def test_administrator_names_the_number_and_a_key_cannot_leave_its_own(tmp_path)
             unknown = await b.ask("POST", "/v1/messages", headers=headers, json=TEXT)
             assert (unknown.status, unknown.v1_code) == (404, 1006)
 
+        chat = {"id": CUSTOMER, "message": "Hello!"}
+        assert (await b.ask("POST", "/api/v7/chat", headers=for_second, json=chat)).status == 201
+        assert (await b.ask("POST", "/api/v7/chat", headers=admin, json=chat)).status == 400
+
         key = {"Authorization": f"Bearer {b.key}"}
+        third = {"cc": "49", "phone_number": "3023125002", "method": "sms", "cert": "eA=="}
+        refused = await b.ask("POST", "/v1/account", headers=key, json=third)
+        assert (refused.status, refused.v1_code) == (403, 1005)
+        named = key | {"X-Corefast-Account": SECOND}
+        assert (await b.ask("POST", "/api/v7/chat", headers=named, json=chat)).status == 404
         assert (await b.ask("POST", "/v1/messages", headers=key, json=TEXT)).status == 201
         own = key | {"X-Corefast-Account": BUSINESS}
         assert (await b.ask("POST", "/v1/messages", headers=own, json=TEXT)).status == 201

@@ -8,7 +8,7 @@ from corefast.errors import RemoteRefused, SetupError
 from corefast.limits import LOOKUP_BURST, POST_BURST
 from corefast.relay.config import RelayConfig
 from corefast.relay.quota import Rates
-from corefast.wire.messages import PostResult, PostResults, PostState, PreKeyUpload, PutPreKeys
+from corefast.wire.messages import FindNumbers, PostResult, PostResults, PostState, PreKeyUpload, PutPreKeys
 
 from .party import Clock, Party, curve_key, envelope, envelope_id, kem_key, play, relay_at, upload
 
@@ -89,6 +89,24 @@ def test_numbers_are_asked_for_up_to_a_limit_whether_they_exist_or_not(tmp_path)
             await shop.fetch(PHONE)
             clock.now_ms += 4_001
             assert await ask(SHOP) is None
+
+    play(main)
+
+
+def test_numbers_are_found_without_a_prekey_within_the_same_limit(tmp_path):
+    async def main():
+        async with relay_at(tmp_path, lookup_burst=4) as (_, url):
+            shop = await Party(url).connect()
+            await shop.register(SHOP)
+            with raises(RemoteRefused) as refused:
+                await (await Party(url).connect()).peer.call(FindNumbers([SHOP]))
+            assert refused.value.code == "link.not_attached"
+            phone = await Party(url).join(PHONE)
+            assert (await phone.peer.call(FindNumbers([SHOP, "4930111", PHONE]))).numbers == [SHOP, PHONE]
+            for numbers, code in ((["4930111"] * 1_001, "parameter.invalid"), ([SHOP, SHOP], "rate.limited")):
+                with raises(RemoteRefused) as refused:
+                    await phone.peer.call(FindNumbers(numbers))
+                assert refused.value.code == code
 
     play(main)
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from api.answer import JSON, NO_CACHE, PROBLEMS, Answer
-from api.auth import Keys
+from api.auth import Keys, for_account
 from api.decode import JsonBody, decode_form, explain, refuse_nul
 from api.errors import PathUnknown
 from api.gateway import Core
@@ -48,6 +48,7 @@ class Chat:
         wanted = self._decode(request, await request.body())
         if key is None:
             key = await self._keys.require_token(_token_in(wanted), Scope.SEND)
+        key = for_account(key, request)
         _check(wanted)
         body, media = _body_of(wanted)
         content = (

@@ -155,7 +155,7 @@ class Operations:
             number=asked[0].context.number if len(asked) == 1 else "",
             gateway_status=self._status(asked),
             store_ok=store_ok,
-            keys_ok=not any(business.place.is_superseded for business in asked),
+            keys_ok=not asked or not all(business.place.is_superseded for business in asked),
             waiting_messages=sum(business.lanes.queued for business in asked),
             waiting_deliveries=waiting,
             version=__version__,
