@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from corefast.core.business import Business
-from corefast.errors import RemoteRefused, SetupError
+from corefast.errors import AccountRegistered, RemoteRefused, SetupError
 from corefast.wire.access import CheckToken, DeleteUser, GetUser, ListUsers, Login, NewUser, SetPassword
 from corefast.wire.body import Text
 from corefast.wire.gateway import (
@@ -27,6 +27,7 @@ from corefast.wire.gateway import (
     Send,
     SetWebhook,
 )
+from corefast.wire.settings import MakeBackup, RestoreBackup
 
 from .fake import Phone
 from .world import BUSINESS, CUSTOMER, World, story
@@ -282,5 +283,30 @@ def test_number_that_the_core_does_not_have_is_refused_at_the_start(tmp_path):
         with pytest.raises(SetupError, match="another number"):
             await world.start(number=SECOND)
         await world.start()
+
+    story(main, tmp_path)
+
+
+def test_number_whose_registration_waits_is_not_restored_beside_it(tmp_path):
+    async def main(world):
+        made = await world.front.call(MakeBackup(BUSINESS, PASSWORD))
+        await world.stop()
+        await world.start(folder=tmp_path / "second", number="")
+        waiting = await world.core.make(BUSINESS)
+        assert await refused(world.front.call(RestoreBackup("", PASSWORD, made.data))) == "account.registered"
+        again = await world.core.make(BUSINESS)
+        assert again.context.account == waiting.context.account
+        assert again.context.own.identity.public == waiting.context.own.identity.public
+        await waiting.close(), await again.close()
+
+    (tmp_path / "second").mkdir()
+    story(main, tmp_path)
+
+
+def test_number_at_work_gets_no_second_account(tmp_path):
+    async def main(world):
+        with pytest.raises(AccountRegistered):
+            await world.core.make(BUSINESS)
+        assert len(world.core.all()) == 1
 
     story(main, tmp_path)

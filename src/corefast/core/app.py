@@ -27,7 +27,7 @@ from corefast.core.settings.backups import RESTORED, read_backup, restore_accoun
 from corefast.core.settings.certificates import Certificates
 from corefast.core.stats import Stats
 from corefast.core.store.apikeys import ApiKeyStore
-from corefast.core.store.keys import AccountRow, KeyStore, load_accounts
+from corefast.core.store.keys import AccountRow, KeyStore, find_account, load_accounts
 from corefast.core.store.settings import SettingStore
 from corefast.core.store.span import FIRST_ACCOUNT
 from corefast.core.store.users import UserStore
@@ -46,8 +46,6 @@ from corefast.wire.settings import RestoreBackup, Restored
 
 SHARD = 0
 DATABASE, MASTER_KEY, FRONT_SECRET, WEBHOOKS_SECRET = "core.sqlite", "master.key", "front.secret", "webhooks.secret"
-MEDIA = "media"
-MEGABYTE = 1_048_576
 DRAIN_S = 1.5
 """How long answers that are under way may take once the core is told to stop."""
 
@@ -151,7 +149,7 @@ class Core:
         """Add the account of a backup and put it to work; the original, where there is one still, is cut off."""
         kept = await read_backup(request)
         async with self._joining:
-            if kept.number in self._businesses:
+            if await find_account(self.process.database, kept.number) is not None:
                 raise AccountRegistered("the number of this backup is here already; restore it into another core")
             keys = await self._new_keys()
             row = await restore_account(self.process, keys, self._settings, kept)
@@ -168,10 +166,13 @@ class Core:
         return self._key_store(account)
 
     async def make(self, number: str) -> Business:
-        """Return an account with new keys for *number*, which has none; it takes no part yet."""
+        """Return an account for *number*, with new keys unless an earlier try has made them; it takes no part yet."""
         async with self._joining:
-            keys = await self._new_keys()
-            row = await make_account(self.process, keys, number)
+            if number in self._businesses:
+                raise AccountRegistered("the number is here already")
+            known = await find_account(self.process.database, number)
+            keys = await self._new_keys() if known is None else self._key_store(known)
+            row = await load_account(keys) or await make_account(self.process, keys, number)
         return await self._open(keys, row)
 
     def serving(self, number: str) -> Business | None:

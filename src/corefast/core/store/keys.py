@@ -13,6 +13,7 @@ from corefast.store.database import Database, Statement, Unit
 log = get_logger()
 
 _ACCOUNTS = Statement("SELECT account FROM account ORDER BY account")
+_FIND = Statement("SELECT account FROM account WHERE number = ? ORDER BY account LIMIT 1")
 
 PHASE_NEW, PHASE_REGISTERED, PHASE_SUPERSEDED = 0, 1, 2
 
@@ -32,6 +33,12 @@ class AccountRow(msgspec.Struct):
 async def load_accounts(database: Database) -> list[int]:
     """Return the accounts of a database, oldest first."""
     return [account for (account,) in await database.fetch(_ACCOUNTS)]
+
+
+async def find_account(database: Database, number: str) -> int | None:
+    """Return the account that has *number*, at work or not; None where there is none."""
+    rows = await database.fetch(_FIND, number)
+    return rows[0][0] if rows else None
 
 
 class KeyStore:
