@@ -451,3 +451,34 @@ def test_a_sticker_has_512_pixels_and_100_kilobytes_unless_it_moves():
     assert sticker_flaw(lossless, 1) == ""
     lossy = b"RIFF\0\0\0\0WEBPVP8 " + bytes(10) + (512).to_bytes(2, "little") * 2
     assert sticker_flaw(lossy, 1) == ""
+
+
+@pytest.mark.one_engine
+def test_a_file_that_the_disk_has_spoiled_is_fetched_again(tmp_path):
+    async def main(world: World):
+        await met(world)
+        receive(world, JPEG)
+        (event,) = await world.events(1, EventKind.MESSAGE)
+        await fetched(world)
+        (kept,) = (tmp_path / "core" / "media" / "1").iterdir()
+        kept.write_bytes(kept.read_bytes()[:-1])
+        assert await refusal(get(world, event.media.id)) == "media.damaged"
+        assert await get(world, event.media.id) == JPEG
+
+    story(main, tmp_path)
+
+
+@pytest.mark.one_engine
+def test_more_media_than_are_remembered_at_a_time_are_fetched_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.media.download.MAX_QUEUED", 2)
+
+    async def main(world: World):
+        await met(world)
+        for _ in range(7):
+            receive(world, JPEG)
+        await world.events(7, EventKind.MESSAGE)
+        async with asyncio.timeout(5):
+            await fetched(world)
+        assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 7
+
+    story(main, tmp_path)

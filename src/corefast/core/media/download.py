@@ -34,16 +34,24 @@ class Downloads:
         self._queue: deque[str] = deque()
         self._known: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_left = False
+        """Some that are wanted are in the table alone."""
         self._is_closed = False
 
     async def load(self) -> None:
-        """Go on with what an earlier process did not come to."""
-        self.want([row.id for row in await self._context.media.load_wanted(MAX_QUEUED)])
+        """Go on with what is wanted and not remembered."""
+        rows = await self._context.media.load_wanted(MAX_QUEUED)
+        self._has_left = self._has_left or len(rows) >= MAX_QUEUED
+        self.want([row.id for row in rows])
 
     def want(self, ids: list[str]) -> None:
         """Fetch these soon."""
         for media_id in ids:
-            if media_id not in self._known and len(self._known) < MAX_QUEUED:
+            if media_id in self._known:
+                continue
+            if len(self._known) >= MAX_QUEUED:
+                self._has_left = True
+            else:
                 self._known.add(media_id)
                 self._queue.append(media_id)
         while self._queue and len(self._tasks) < WORKERS and not self._is_closed:
@@ -59,7 +67,7 @@ class Downloads:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:
-        while self._queue:
+        while await self._has_work():
             media_id = self._queue.popleft()
             try:
                 is_done = await self._fetch(media_id)
@@ -71,6 +79,19 @@ class Downloads:
             else:
                 await self._sleep(RETRY_S)
                 self._queue.append(media_id)
+
+    async def _has_work(self) -> bool:
+        """Tell whether the queue holds something, after a look at the table where something is left there."""
+        while self._has_left and not self._queue:
+            self._has_left = False
+            try:
+                await self.load()
+                break
+            except CorefastError as error:
+                log.warning("the media that are wanted could not be read", code=error.code)
+                self._has_left = True
+                await self._sleep(RETRY_S)
+        return bool(self._queue)
 
     async def _fetch(self, media_id: str) -> bool:
         """Return whether it is settled: the file is here, or never will be."""

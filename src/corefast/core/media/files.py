@@ -25,23 +25,29 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Reading:
-    """A proved file that somebody reads, decrypted on the way."""
+    """A proved file that somebody reads, decrypted on the way; *path* is its name, where it has one."""
 
-    def __init__(self, file: BinaryIO, medium: Medium) -> None:
+    def __init__(self, file: BinaryIO, medium: Medium, path: Path | None = None) -> None:
         self._file = file
+        self._path = path
         self._opening = Opening(medium)
         self.seen_ms = 0
         self.is_over = False
         self.turn = asyncio.Lock()
 
     def next(self) -> tuple[bytes, bool]:
-        """Return the next bytes and whether they are the last; raise `MediaDamaged` where the disk has spoiled it."""
+        """Return the next bytes and whether they are the last.
+
+        Raises `MediaDamaged` where the disk has spoiled the file, which goes then: the relay may still have it.
+        """
         try:
             if data := self._file.read(BLOB_CHUNK_BYTES):
                 return self._opening.update(data), False
             self.is_over = True
             return self._opening.finish(), True
         except CiphertextInvalid:
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
             raise MediaDamaged("the file is damaged on the disk") from None
 
     def close(self) -> None:
@@ -72,7 +78,7 @@ class Files:
         """
         while True:
             if (file := self._find(medium)) is not None:
-                return Reading(file, medium)
+                return Reading(file, medium, self._path(medium))
             if not keep:
                 return Reading(await self._fetch(medium), medium)
             await self.keep(medium)
