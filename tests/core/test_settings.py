@@ -1,5 +1,7 @@
 """Settings of a running core: what they change at once, and what is left of them after a restart."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -8,10 +10,13 @@ from corefast.wire.body import Text
 from corefast.wire.certificates import GetAuthorities, GetServerCertificate, SetAuthorities, SetServerCertificate
 from corefast.wire.gateway import ClaimDeliveries, EventKind, GetWebhook, Outcome, ReportDeliveries
 from corefast.wire.settings import (
+    BusinessProfile,
     DropProvider,
     GetApplication,
+    GetProfile,
     GetProviders,
     PatchApplication,
+    PatchProfile,
     Provider,
     ProviderLogin,
     PutProviders,
@@ -228,5 +233,41 @@ def test_identity_changes_are_posted_unless_the_settings_say_no(tmp_path):
         await w.events(1, EventKind.IDENTITY_CHANGED)
         assert [each.event.kind for each in (await claim(emitter)).deliveries] == [EventKind.MESSAGE]
         emitter.close()
+
+    story(main, tmp_path)
+
+
+def test_profile_fields_that_two_clients_change_at_a_time_are_both_kept(tmp_path):
+    async def main(w):
+        first = w.front.call(PatchProfile(BUSINESS, business=BusinessProfile(address="Street 1")))
+        second = w.front.call(PatchProfile(BUSINESS, business=BusinessProfile(email="a@shop.test")))
+        await asyncio.gather(first, second)
+        found = (await w.front.call(GetProfile(BUSINESS))).business
+        assert (found.address, found.email) == ("Street 1", "a@shop.test")
+
+    story(main, tmp_path)
+
+
+def test_what_nobody_foresaw_ends_neither_housekeeping_nor_the_look_at_settings(tmp_path):
+    async def main(w):
+        class Enough(Exception):
+            pass
+
+        def unforeseen(*args):
+            raise OSError("the folder is gone")
+
+        rounds = []
+
+        async def sleep(seconds):
+            rounds.append(seconds)
+            if len(rounds) == 3:
+                raise Enough
+
+        w.business.media.sweep_open = unforeseen
+        w.business.settings._store.versions = unforeseen
+        for each in (w.business.duties, w.business.settings):
+            rounds.clear()
+            with pytest.raises(Enough):
+                await each.run(sleep)
 
     story(main, tmp_path)

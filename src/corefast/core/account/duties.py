@@ -62,6 +62,8 @@ class Duties:
                 await self.round()
             except CorefastError as error:
                 log.warning("housekeeping failed", code=error.code)
+            except Exception:
+                log.exception("housekeeping failed")
             await sleep(ROUND_S)
 
     async def round(self) -> None:

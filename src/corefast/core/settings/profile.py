@@ -1,5 +1,6 @@
 """What an account tells of itself: about, business profile, compliance, and the photo, which lies in pieces."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,7 @@ class Profile:
         self._context = context
         self._account = context.account
         self._store = store
+        self._changing = asyncio.Lock()
 
     def functions(self) -> dict[type, Callable[[Any], Any]]:
         """Return what serves each message of this family."""
@@ -87,6 +89,11 @@ class Profile:
 
     async def patch(self, request: PatchProfile) -> ProfileView:
         """Change what is given; nothing where any of it is not allowed."""
+        async with self._changing:
+            await self._patch(request)
+            return await self.get(GetProfile(request.account))
+
+    async def _patch(self, request: PatchProfile) -> None:
         unit = Unit()
         if request.about is not None:
             _check_text("text", request.about, MAX_ABOUT_CHARACTERS)
@@ -100,7 +107,6 @@ class Profile:
         if request.compliance is not None:
             self._store.put(unit, self._account, COMPLIANCE, _checked_compliance(request.compliance))
         await self._context.database.commit(unit)
-        return await self.get(GetProfile(request.account))
 
     # ── photo ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

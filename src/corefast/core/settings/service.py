@@ -92,6 +92,8 @@ class Settings:
                 await self.refresh()
             except CorefastError as error:
                 log.warning("settings could not be read", code=error.code)
+            except Exception:
+                log.exception("settings could not be read")
 
     def _apply(self, fields: application.Fields) -> None:
         effect = application.effect_of(fields)
