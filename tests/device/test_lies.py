@@ -10,8 +10,10 @@ from corefast.address import Address
 from corefast.device import MessageReceived, Ready, StatusChanged
 from corefast.device.receiving import Delivery
 from corefast.device.sending import Sending
+from corefast.errors import CreditExceeded
+from corefast.limits import MAX_UNACKED_ITEMS
 from corefast.relay.prekeys import PreKeys
-from corefast.wire.messages import Item, Kind, PostResult, PostState
+from corefast.wire.messages import Deliver, Item, Kind, PostResult, PostState
 from tests.device.world import World, run
 from tests.relay.party import relay_at
 
@@ -120,5 +122,19 @@ def test_result_of_no_time_is_a_result(tmp_path, relay_url, monkeypatch, at_ms):
             await alice.device.send_text(w.bob, "hello")
             [sent] = await alice.until(StatusChanged, status="sent")
             assert 0 <= sent.at_ms <= 2**52
+
+    run(main)
+
+
+def test_relay_that_sends_more_items_than_it_may_before_our_acks_is_refused(tmp_path):
+    async def main():
+        w = World(tmp_path, "corefast://127.0.0.1:1/#" + "A" * 43)
+        async with w.device(w.alice) as alice:
+            item = Item(1, os.urandom(16), Kind.DELIVERED, Address("4915100000000", 1), 1, b"")
+            intake = alice.device._intake
+            intake.put(None, Deliver([item] * 2 * MAX_UNACKED_ITEMS))
+            with pytest.raises(CreditExceeded):
+                intake.put(None, Deliver([item]))
+            intake._queue.clear()
 
     run(main)

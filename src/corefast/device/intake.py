@@ -15,7 +15,8 @@ from corefast.device.registration import Registration
 from corefast.device.resending import Resending
 from corefast.device.sending import Sending
 from corefast.device.siblings import Siblings
-from corefast.errors import BusyError, CorefastError, RemoteRefused
+from corefast.errors import BusyError, CorefastError, CreditExceeded, RemoteRefused
+from corefast.limits import MAX_UNACKED_ITEMS
 from corefast.logs import log_crash
 from corefast.net.transport import Peer
 from corefast.wire.messages import (
@@ -57,17 +58,23 @@ class Intake:
         self._on_evicted = on_evicted
         self._queue: deque[tuple[Peer, Any]] = deque()
         self._queued = asyncio.Event()
+        self._items = 0
 
     def put(self, peer: Peer, message: Any) -> None:
+        """Queue what the relay says; raise `CreditExceeded` where it sends more items than it may before our acks."""
+        if isinstance(message, Deliver):
+            if self._items + len(message.items) > 2 * MAX_UNACKED_ITEMS:
+                raise CreditExceeded("the relay sends items faster than we ack them")
+            self._items += len(message.items)
         self._queue.append((peer, message))
         self._queued.set()
 
     async def work(self) -> None:
-        """Take what the relay said, in order; the relay bounds the queue, as it waits for our acks."""
+        """Take what the relay said, in order."""
         while True:
             await self._queued.wait()
             self._queued.clear()
-            queue, self._queue = self._queue, deque()
+            queue, self._queue, self._items = self._queue, deque(), 0
             for peer, messages in _by_peer(queue):
                 try:
                     await self._take(peer, messages)
