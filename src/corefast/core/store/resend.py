@@ -130,10 +130,10 @@ class ResendStore:
         """Drop what was asked for in vain, count and all."""
         unit.add(self._FORGIVE, debt.message, peer, debt.device)
 
-    _OLD_DEBTS = Statement("DELETE FROM debt WHERE made_ms < ?")
-    _OLD_BUDGETS = Statement("DELETE FROM ask_budget WHERE window_ms < ? AND session_ms < ?")
+    _OLD_DEBTS = Statement("DELETE FROM debt WHERE account = ? AND made_ms < ?")
+    _OLD_BUDGETS = Statement("DELETE FROM ask_budget WHERE account = ? AND window_ms < ? AND session_ms < ?")
 
     def sweep(self, unit: Unit, debts_before_ms: int, budgets_before_ms: int) -> None:
         """Forget the counts of messages that are too old to be resent, and the budgets of past hours."""
-        unit.add(self._OLD_DEBTS, debts_before_ms)
-        unit.add(self._OLD_BUDGETS, budgets_before_ms, budgets_before_ms)
+        unit.add(self._OLD_DEBTS, self._account, debts_before_ms)
+        unit.add(self._OLD_BUDGETS, self._account, budgets_before_ms, budgets_before_ms)

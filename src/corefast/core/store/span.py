@@ -4,10 +4,6 @@ from typing import NamedTuple
 
 _ACCOUNT_BIT, _SHARD_BIT = 53, 48
 
-MAX_ACCOUNT = 1 << (63 - _ACCOUNT_BIT)
-"""The highest account whose ids fit into 63 bits."""
-
-
 FIRST_ACCOUNT = 1
 EVERY_ACCOUNT = 0
 """In place of an account: who administers all of them."""
