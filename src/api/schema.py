@@ -151,10 +151,11 @@ class ChatAnswer(msgspec.Struct, frozen=True):
 # ── health ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class GatewayHealth(msgspec.Struct, frozen=True):
+class GatewayHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     gateway_status: Annotated[
         str, Meta(description="connected, connecting, disconnected, uninitialized or unregistered")
     ]
+    errors: Annotated[list[ErrorItem], Meta(description="What is wrong besides.")] = []
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

@@ -86,6 +86,8 @@ def test_the_photo_comes_back_byte_for_byte_and_leaves_nothing_behind(
             assert (found.body, found.headers["content-type"]) == (body, mime)
         link = (await b.ask("GET", f"{PHOTO}?format=link")).json["settings"]["profile"]["photo"]["link"]
         assert link == f"http://127.0.0.1:{b.port}{PHOTO}"
+        odd = await b.ask("GET", f"{PHOTO}?format=zip")
+        assert (odd.status, odd.v1_code) == (400, 1009)
         wrong = ((JPEG, "image/png"), (b"<svg/>", "image/jpeg"), (PNG, "text/html"), (b"", "image/png"), (JPEG, ""))
         for body, mime in wrong:
             reply = await upload(b, body, mime or "application/octet-stream")

@@ -45,6 +45,8 @@ def test_figures_come_in_the_originals_names_as_json_and_as_text(tmp_path: Path)
             assert (wrong.status, wrong.v1_code) == (400, 1009)
         assert "corefast_api_core_up" in (await b.ask("GET", "/metrics?format=json")).json["metrics"]
 
+        assert (await b.ask("GET", "/metrics?format=xml")).problem == "parameter.invalid"
+
         bare = (await b.core.call(NewKey("monitoring", (Scope.SEND,)), NewKeyMade)).key
         for path in (APP, DB):
             assert (await b.ask("GET", path, headers={"Authorization": f"Apikey {bare}"})).status == 200
@@ -75,5 +77,18 @@ def test_an_old_diagnostic_tool_finds_what_it_looks_for(tmp_path: Path) -> None:
         assert authority.status == 404 and authority.json["errors"][0]["code"] == 1006
         health = await b.ask("GET", "/v1/health", headers=bearer)
         assert health.json["health"]["gateway_status"] == "connected"
+
+    trade(main, tmp_path)
+
+
+@pytest.mark.covers("GET /v1/health")
+def test_a_failing_node_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        assert (await b.ask("GET", "/v1/health")).json["health"] == {"gateway_status": "connected"}
+        heal = b.world.break_commits()
+        await b.ask("POST", "/v1/messages", json={"to": "49123123456", "text": {"body": "hi"}})
+        health = (await b.ask("GET", "/v1/health")).json["health"]
+        assert [each["code"] for each in health["errors"]] == [1023]
+        heal()
 
     trade(main, tmp_path)

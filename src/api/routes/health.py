@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from api.answer import PROBLEMS, V1, Answer, answer_json
 from api.auth import Keys
+from api.errors import V1_TITLES
 from api.gateway import Core
 from api.operation import Operation
 from api.request import Request
 from api.resource import Resource
-from api.schema import Checks, GatewayHealth, HealthAnswer, LiveAnswer, ReadyAnswer
+from api.schema import Checks, ErrorItem, GatewayHealth, HealthAnswer, LiveAnswer, ReadyAnswer
 from corefast.errors import CorefastError
 from corefast.wire.gateway import GetHealth, Health
 
@@ -52,7 +53,7 @@ class HealthView:
         health = await self._core.call(
             GetHealth(caller.account), Health, timeout_ms=PROBE_TIMEOUT_MS, link_wait_ms=PROBE_TIMEOUT_MS // 4
         )
-        return answer_json(200, HealthAnswer(GatewayHealth(health.gateway_status)))
+        return answer_json(200, HealthAnswer(GatewayHealth(health.gateway_status, _troubles(health))))
 
     async def _ask(self) -> Health:
         """Return the core's health, at most `REUSE_MS` old; callers at the same time share one call."""
@@ -67,6 +68,16 @@ class HealthView:
         self._latest_ms = self._clock_ms()
         if not task.cancelled():
             task.exception()  # its caller may be gone: nobody else asks
+
+
+def _troubles(health: Health) -> list[ErrorItem]:
+    """Return what is wrong with a node besides its link."""
+    troubles = []
+    if not health.store_ok:
+        troubles.append(ErrorItem(1023, V1_TITLES[1023], "the core's database does not answer, or takes no commits"))
+    if not health.keys_ok:
+        troubles.append(ErrorItem(1011, V1_TITLES[1011], "another copy of the account took over; choose one"))
+    return troubles
 
 
 OPERATIONS = (

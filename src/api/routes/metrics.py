@@ -10,7 +10,7 @@ from api.resource import Resource
 from api.schema import META
 from api.shapes.stats import FORMAT, MetricsAnswer
 from corefast import metrics
-from corefast.errors import CorefastError
+from corefast.errors import CorefastError, ParameterInvalid
 from corefast.wire.gateway import GetMetrics, Metrics
 
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -42,8 +42,11 @@ class MetricsView:
             theirs, is_up = "", 0
         own = metrics.render("api", "link") + _CORE_UP.format(is_up)
         text = own + _without(theirs, names_in(own))
-        if request.query().get("format") == "json":
+        form = request.query().get("format", "prometheus")
+        if form == "json":
             return answer_json(200, {"metrics": as_own(text), "meta": META})
+        if form != "prometheus":
+            raise ParameterInvalid("`format` is prometheus or json")
         return Answer(200, text.encode(), _TEXT, NO_CACHE)
 
 
@@ -73,6 +76,8 @@ OPERATIONS = (
         answer=MetricsAnswer,
         also_text=True,
         parameters=(FORMAT,),
+        errors=("parameter.invalid",),
+        is_problem=True,
         note="Prometheus text, and JSON with ?format=json; with --no-open-metrics it takes a key.",
         security="",
     ),

@@ -102,7 +102,10 @@ class ProfileRoutes:
     async def _get_photo(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.READ)
         found = await self._core.call(GetPhoto(caller.account), PhotoView)
-        if request.query().get("format") == "link":
+        form = request.query().get("format")
+        if form not in (None, "link"):
+            raise ParameterInvalid("`format` is link, or left out for the picture itself")
+        if form == "link":
             link = PhotoLink(f"{request.origin}{_PHOTO}")
             return answer_json(200, ProfileAnswer(ProfileSettings(Profile(photo=link))))
         pieces = [
@@ -158,7 +161,7 @@ OPERATIONS = (
         "The picture, or with ?format=link where it is",
         answer="image/*",
         parameters=({"name": "format", "in": "query", "schema": {"type": "string", "enum": ["link"]}},),
-        errors=("photo.unknown",),
+        errors=("photo.unknown", "parameter.invalid"),
     ),
     _operation(
         "POST",
