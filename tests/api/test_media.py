@@ -32,6 +32,9 @@ async def send(business: Business, **message):
     return await business.ask("POST", "/v1/messages", json={"to": CUSTOMER} | message)
 
 
+@pytest.mark.covers("POST /v1/media")
+@pytest.mark.covers("GET /v1/media/{id}", 1006)
+@pytest.mark.covers("DELETE /v1/media/{id}", 1006)
 def test_a_file_is_put_as_bytes_got_back_and_deleted(tmp_path):
     async def main(business: Business):
         data = b"%PDF-" + os.urandom(3 * MAX_BODY_BYTES)
@@ -63,6 +66,7 @@ def test_a_file_is_put_as_bytes_got_back_and_deleted(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/media", 1008, 1009)
 def test_a_file_that_is_not_what_it_says_is_refused(tmp_path):
     async def main(business: Business):
         cases = [
@@ -84,18 +88,23 @@ def test_a_file_that_is_not_what_it_says_is_refused(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/media/{id}", 1005, 1006)
+@pytest.mark.covers("DELETE /v1/media/{id}", 1005, 1006)
+@pytest.mark.covers("POST /v1/media", 1005)
 def test_paths_that_are_no_ids_find_nothing(tmp_path):
     async def main(business: Business):
         for path in ("..%2f..%2fetc%2fpasswd", "%00", "x" * 300, "5d1f0c3e-7a44-4a63-9c1f-0b6f4d2a9e11"):
             for method in ("GET", "DELETE"):
                 assert (await business.ask(method, f"/v1/media/{path}")).status == 404
-        without = await business.ask("GET", "/v1/media/x", headers={})
-        assert (without.status, without.v1_code) == (401, 1005)
+        for method, path in (("GET", "/v1/media/x"), ("DELETE", "/v1/media/x"), ("POST", "/v1/media")):
+            without = await business.ask(method, path, headers={})
+            assert (without.status, without.v1_code) == (401, 1005)
         assert (await business.ask("PUT", "/v1/media/x")).status == 405
 
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/media", 1009)
 def test_a_file_that_is_too_large_is_refused_before_it_comes_and_while_it_does(tmp_path, monkeypatch):
     async def main(business: Business):
         reader, writer = await asyncio.open_connection("127.0.0.1", business.port)
@@ -129,6 +138,8 @@ def test_a_client_that_hangs_up_leaves_nothing_behind(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/messages")
+@pytest.mark.covers("GET /v1/messages/{id}")
 def test_each_type_of_medium_is_sent_by_id_and_looked_up(tmp_path):
     async def main(business: Business):
         cases = {
@@ -182,6 +193,7 @@ def test_buttons_may_have_a_medium_above_them(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/messages", 1006, 1008, 1009, 1010)
 def test_a_message_names_one_medium_that_there_is(tmp_path):
     async def main(business: Business):
         media_id = (await put(business, JPEG)).json["media"][0]["id"]
