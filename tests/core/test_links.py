@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 import pytest
 import uvloop
@@ -10,6 +11,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from pytest import raises
 
+from corefast.core.config import CoreConfig
 from corefast.core.media.fetch import Links
 from corefast.errors import LinkRefused, RemoteRefused, SetupError
 from corefast.limits import LINK_CACHE_MS
@@ -255,7 +257,9 @@ def test_a_name_is_resolved_once_and_its_address_is_the_one_that_is_called():
             inside = Rebinding("127.0.0.1")
             assert "address" in await problem(Links(resolver=inside), f"http://rebind.example:{there.port}/a.jpg")
             rebinding = Rebinding("127.0.0.1", "10.0.0.1")
-            async with Links(HERE, rebinding).open(f"http://rebind.example:{there.port}/a.jpg", {}) as fetched:
+            async with Links([ip_network(HERE)], rebinding).open(
+                f"http://rebind.example:{there.port}/a.jpg", {}
+            ) as fetched:
                 assert fetched.mime == "image/jpeg"
             assert rebinding.asked == 1
             assert [each["Host"] for _, each in there.asked] == [f"rebind.example:{there.port}"]
@@ -269,4 +273,4 @@ def test_only_addresses_of_the_internet_are_public():
     for address in ("::ffff:10.0.0.1", "::", "192.0.0.8", "203.0.113.7", "2001:db8::1", "fe80::1%eth0"):
         assert not is_public(address)
     with raises(SetupError):
-        Links("10.0.0.0/8, nonsense")
+        CoreConfig(data_dir="", relay="", number="", link_networks="10.0.0.0/8, nonsense").networks()

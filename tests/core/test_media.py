@@ -243,6 +243,7 @@ def test_a_file_in_use_is_kept_at_the_relay_and_an_unused_one_is_forgotten(tmp_p
         await send(world, Attachment(MediaKind.IMAGE), id=used.id)
         assert len(world.relay.blobs.touched) == 1
         world.clock.now_ms += MEDIA_LIFE_MS - BLOB_SLACK_MS + 1
+        assert await world.business.media.sweep() == 0
         assert await world.business.media.collect() == 1
         assert await refusal(world.front.call(FetchMedia(BUSINESS, unused.id))) == "media.unknown"
         assert await get(world, used.id) == JPEG
@@ -272,7 +273,7 @@ def test_what_a_customer_sends_is_told_at_once_fetched_proved_and_read_from_here
         assert await get(world, event.media.id) == JPEG
         assert (await world.events(1, EventKind.MESSAGE))[0] == event
         world.clock.now_ms += BLOB_LIFE_MS + 1
-        assert await world.business.media.collect_received() == 1
+        assert await world.business.media.sweep() == 1
         assert list((tmp_path / "core" / "media" / "1").iterdir()) == []
 
     story(main, tmp_path)

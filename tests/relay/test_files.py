@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest import raises
 
-from corefast.errors import RemoteRefused, SetupError
+from corefast.errors import BlobMismatch, RemoteRefused, SetupError
 from corefast.limits import (
     BLOB_CHUNK_BYTES,
     BLOB_IDLE_MS,
@@ -45,8 +45,8 @@ async def put(party: Party, data: bytes) -> bytes:
     return name_of(data)
 
 
-async def get(party: Party, name: bytes) -> bytes:
-    return b"".join([piece async for piece in read_blob(party.peer, name)])
+async def get(party: Party, name: bytes, size: int = len(FILE)) -> bytes:
+    return b"".join([piece async for piece in read_blob(party.peer, name, size)])
 
 
 async def refusal(call) -> str:
@@ -66,7 +66,9 @@ def test_a_file_comes_back_on_another_connection_and_after_a_restart(tmp_path):
             name = await put(shop, FILE)
             assert await get(await phone_at(url), name) == FILE
             one = await put(shop, b"x")
-            assert await get(shop, one) == b"x"
+            assert await get(shop, one, 1) == b"x"
+            with raises(BlobMismatch):
+                await get(shop, one, 2)
             assert (tmp_path / "blobs").stat().st_mode & 0o077 == 0
         async with relay_at(tmp_path) as (_, url):
             again = await Party(url, shop.key).connect()
@@ -224,7 +226,7 @@ def test_a_bucket_holds_the_files_where_one_is_named(tmp_path, monkeypatch):
                 data = os.urandom(6_000_000)
                 name = await put(phone, data)
                 assert bucket.objects == {f"relay/{name[:1].hex()}/{name.hex()}": data} and not bucket.parts
-                assert await get(phone, name) == data
+                assert await get(phone, name, len(data)) == data
                 assert not (tmp_path / "blobs").exists()
                 bucket.objects.clear()
                 assert await refusal(phone.peer.call(GetBlob(name, 0))) == "blob.unknown"

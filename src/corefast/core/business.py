@@ -19,7 +19,6 @@ from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
 from corefast.core.feed.rota import Rota
 from corefast.core.feed.webhooks import Webhooks
-from corefast.core.media.fetch import Links
 from corefast.core.media.files import Files
 from corefast.core.media.link import MediaLink
 from corefast.core.media.media import Media
@@ -160,7 +159,7 @@ class Business:
         folder = Path(config.data_dir) / MEDIA / str(context.account)
         link = MediaLink(config.relay, self.account.link_key)
         files = Files(folder, link, config.media_cache_mb * MEGABYTE, context.clock)
-        return Media(context, link, files, Links(config.link_networks), self.settings.providers)
+        return Media(context, link, files, config.networks(), self.settings.providers)
 
     def _connect_parts(self) -> None:
         place = self.place

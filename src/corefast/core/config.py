@@ -1,11 +1,14 @@
 """The core's settings."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from corefast.errors import SetupError
+
+Network = IPv4Network | IPv6Network
 
 
 class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,15 @@ class CoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     media_cache_mb: Annotated[int, Meta(description="megabytes of received media kept here, encrypted")] = 4_096
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "info"
+
+    def networks(self) -> list[Network]:
+        """Return the networks of --link-networks; raise `SetupError`."""
+        try:
+            return [ip_network(each.strip()) for each in self.link_networks.split(",") if each.strip()]
+        except ValueError:
+            raise SetupError(
+                f"--link-networks {self.link_networks!r} is no list of networks such as 10.0.0.0/8"
+            ) from None
 
     def address(self) -> tuple[str, int]:
         """Return host and port to listen on; raise `SetupError`."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from corefast.device.connection import FindRelay
-from corefast.endpoint.media import Opening, Sealing, is_mime, is_sound
-from corefast.errors import CiphertextInvalid, MediaDamaged, MediaTooLarge, MediaUnfit
+from corefast.endpoint.media import Opening, Sealing, blob_size_of, is_mime, is_sound
+from corefast.errors import BlobMismatch, CiphertextInvalid, MediaDamaged, MediaTooLarge, MediaUnfit
 from corefast.limits import BLOB_CHUNK_BYTES, MAX_MEDIA_BYTES
 from corefast.link.secure import initiator_ik
 from corefast.net.blob import BlobUpload, read_blob
@@ -88,10 +88,10 @@ class Files:
 async def _get(peer: Peer, medium: Medium, file: BinaryIO) -> None:
     opening = Opening(medium)
     try:
-        async for piece in read_blob(peer, medium.blob):
+        async for piece in read_blob(peer, medium.blob, blob_size_of(medium)):
             file.write(opening.update(piece))
         file.write(opening.finish())
-    except CiphertextInvalid:
+    except (CiphertextInvalid, BlobMismatch):
         raise MediaDamaged("the relay's file is not the one that was sent") from None
 
 

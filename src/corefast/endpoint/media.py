@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from corefast.errors import CiphertextInvalid
 from corefast.limits import MAX_BLOB_BYTES, MAX_MEDIA_BYTES
-from corefast.protocol.media import MEDIA_KEY_SIZE, MediaKind, MediaOpener, MediaSealer
+from corefast.protocol.media import MAC_SIZE, MEDIA_KEY_SIZE, MediaKind, MediaOpener, MediaSealer
 from corefast.wire.content import Medium
 
 _HASH_SIZE = 32
@@ -35,6 +35,11 @@ def is_sound(medium: Medium | None) -> bool:
         and 0 < medium.size <= MAX_MEDIA_BYTES
         and is_mime(medium.mime)
     )
+
+
+def blob_size_of(medium: Medium) -> int:
+    """Return how many bytes the encrypted file has: padded to 16, one at least, and its MAC."""
+    return (medium.size // 16 + 1) * 16 + MAC_SIZE
 
 
 class Sealing:

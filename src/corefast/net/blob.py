@@ -64,12 +64,14 @@ class BlobUpload:
         self._offset += len(piece)
 
 
-async def read_blob(peer: Peer, name: bytes) -> AsyncIterator[bytes]:
-    """Yield the pieces of a file in order; what it holds is not checked. Raises what the relay refuses."""
+async def read_blob(peer: Peer, name: bytes, size: int) -> AsyncIterator[bytes]:
+    """Yield the pieces of a file in order; what it holds is not checked.
+
+    Raises `BlobMismatch` at once where it has not *size* bytes, and what the relay refuses.
+    """
     first: BlobPart = await _call(peer, GetBlob(name, 0))
-    size = first.size
-    if not len(first.data) <= size <= MAX_BLOB_BYTES:
-        raise BlobMismatch("the relay's file has an impossible size")
+    if first.size != size or size > MAX_BLOB_BYTES:
+        raise BlobMismatch("the relay's file has another size than was announced")
     running: deque[asyncio.Future[Any]] = deque()
     asked = BLOB_CHUNK_BYTES
     part = first

@@ -85,7 +85,7 @@ class Duties:
         await context.database.commit(unit)
         await self._resender.sweep(now_ms)
         await self._retention.sweep(now_ms)
-        await self._media.collect_received()
+        await self._media.sweep()
         await self._sweep_read_marks(now_ms)
 
     async def _sweep_read_marks(self, now_ms: int) -> None:

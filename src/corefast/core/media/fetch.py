@@ -1,8 +1,10 @@
-"""Fetching what a link names, from the internet alone: no address of ours, no redirect, no end of patience."""
+"""Fetching what a link names, from the internet alone: no address of ours, no redirect, no end of patience.
 
-import ipaddress
+It costs 15 MB of memory: imported with the first link.
+"""
+
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,15 +13,13 @@ from aiohttp.abc import AbstractResolver
 from msgspec import UnsetType
 from yarl import URL
 
-from corefast.errors import LinkRefused, SetupError
+from corefast.core.config import Network
+from corefast.errors import LinkRefused
 from corefast.limits import LINK_TIMEOUT_MS, MAX_LINK_CHARACTERS
 from corefast.net.guard import AddressRefused, GuardedResolver, addresses_in, guarded_socket, in_networks, is_public
 from corefast.wire.settings import Provider
 
 PIECE_BYTES = 65_536
-
-Providers = Callable[[], Awaitable[list[Provider]]]
-"""Returns those whose links need credentials."""
 
 
 class Fetched:
@@ -36,13 +36,10 @@ class Fetched:
 
 
 class Links:
-    """Opens links. *networks* (`10.0.0.0/8, …`) may be called besides the public ones."""
+    """Opens links. *networks* may be called besides the public ones."""
 
-    def __init__(self, networks: str = "", resolver: AbstractResolver | None = None) -> None:
-        try:
-            self._networks = [ipaddress.ip_network(each.strip()) for each in networks.split(",") if each.strip()]
-        except ValueError:
-            raise SetupError(f"--link-networks {networks!r} is no list of networks such as 10.0.0.0/8") from None
+    def __init__(self, networks: Sequence[Network] = (), resolver: AbstractResolver | None = None) -> None:
+        self._networks = networks
         self._resolver = resolver
 
     @asynccontextmanager

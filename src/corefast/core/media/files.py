@@ -14,7 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from corefast.core.media.link import MediaLink, explain
-from corefast.endpoint.media import Opening
+from corefast.endpoint.media import Opening, blob_size_of
 from corefast.errors import BlobMismatch, BlobUnknown, CiphertextInvalid, MediaDamaged, MediaUnknown, RemoteRefused
 from corefast.limits import BLOB_CHUNK_BYTES
 from corefast.net.blob import read_blob
@@ -130,7 +130,7 @@ class Files:
     async def _receive(self, medium: Medium, file: BinaryIO) -> None:
         opening = Opening(medium)
         try:
-            async for piece in read_blob(await self._link.peer(), medium.blob):
+            async for piece in read_blob(await self._link.peer(), medium.blob, blob_size_of(medium)):
                 opening.update(piece)
                 file.write(piece)
             opening.finish()

@@ -1,12 +1,12 @@
 """The media of an account: what fronts put, read and delete, and what becomes of an id or a link in a message."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from corefast.core.config import Network
 from corefast.core.context import Context
 from corefast.core.media.download import Downloads
-from corefast.core.media.fetch import Fetched, Links, Providers, credentials_of
 from corefast.core.media.files import Files, Reading
 from corefast.core.media.info import info_of
 from corefast.core.media.kind import UNKNOWN_TYPE, bare, check_kind, check_type, limit_of, read_mime, sniff
@@ -53,8 +53,15 @@ from corefast.wire.media import (
     ReadMedia,
 )
 from corefast.wire.messages import TouchBlob
+from corefast.wire.settings import Provider
+
+if TYPE_CHECKING:
+    from corefast.core.media.fetch import Fetched
 
 log = get_logger()
+
+Providers = Callable[[], Awaitable[list[Provider]]]
+"""Returns those whose links need credentials."""
 
 MEDIA_LIFE_MS = 30 * 86_400_000
 """How long media are kept that nobody sends (the on-premises API's collector)."""
@@ -68,11 +75,13 @@ LinkKey = tuple[str, str, MediaKind]
 class Media:
     """Serves the messages of `wire.media`, and the sender."""
 
-    def __init__(self, context: Context, link: MediaLink, files: Files, links: Links, providers: Providers) -> None:
+    def __init__(
+        self, context: Context, link: MediaLink, files: Files, networks: Sequence[Network], providers: Providers
+    ) -> None:
         self._context = context
         self._link = link
         self._files = files
-        self._links = links
+        self._networks = networks
         self.downloads = Downloads(context, files)
         self._providers = providers
         self._open: dict[int, Upload | Reading] = {}
@@ -246,19 +255,23 @@ class Media:
     async def _fetch_link(self, ref: MediaRef, kind: MediaKind) -> str:
         if len(self._linking) > MAX_LINKS_OPEN:
             raise Overloaded("too many links are being fetched")
+        from corefast.core.media.fetch import Links
+
         headers = await self._credentials(ref.provider) if ref.provider else {}
-        async with self._fetches, self._links.open(ref.link, headers) as fetched:
+        async with self._fetches, Links(self._networks).open(ref.link, headers) as fetched:
             if fetched.size is not None and fetched.size > limit_of(kind):
                 raise MediaTooLarge(f"the file behind the link has more than {limit_of(kind)} bytes")
             return (await self._take(fetched, kind)).id
 
     async def _credentials(self, name: str) -> dict[str, str]:
+        from corefast.core.media.fetch import credentials_of
+
         for provider in await self._providers():
             if provider.name == name:
                 return credentials_of(provider)
         raise LinkRefused("`provider.name`: there is no media provider of that name")
 
-    async def _take(self, fetched: Fetched, kind: MediaKind) -> MediaRow:
+    async def _take(self, fetched: "Fetched", kind: MediaKind) -> MediaRow:
         """Pass an answer on to the relay as it comes in."""
         writer: Writer | None = None
         head = b""
@@ -291,11 +304,12 @@ class Media:
         """Forget media of ours that were not sent for 30 days; return how many."""
         return await self._drop_old(Direction.OUT, self._context.clock() - MEDIA_LIFE_MS)
 
-    async def collect_received(self) -> int:
-        """Forget customers' media that nobody can fetch any more, and what we have of them on the disk."""
-        before_ms = self._context.clock() - BLOB_LIFE_MS
-        self._files.sweep(before_ms / 1_000)
-        return await self._drop_old(Direction.IN, before_ms)
+    async def sweep(self) -> int:
+        """Forget customers' media after their time, on the disk too, ours long after the relay did; return how many."""
+        now_ms = self._context.clock()
+        self._files.sweep((now_ms - BLOB_LIFE_MS) / 1_000)
+        received = await self._drop_old(Direction.IN, now_ms - BLOB_LIFE_MS)
+        return received + await self._drop_old(Direction.OUT, now_ms - 2 * MEDIA_LIFE_MS)
 
     async def _drop_old(self, direction: Direction, before_ms: int) -> int:
         count = 0
