@@ -22,7 +22,7 @@ from corefast.endpoint.resend import HOUR_MS, Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
-from corefast.errors import SetupError
+from corefast.errors import CorefastError, SetupError
 from corefast.process import lock_directory
 from corefast.protocol.keys import Random
 from corefast.store.database import Database, Unit
@@ -127,6 +127,8 @@ class Profile:
             try:
                 yield
             except BaseException:
+                with contextlib.suppress(CorefastError):
+                    await self.database.commit(Unit())  # behind a commit that goes on although its task was cancelled
                 self.directory.forget()
                 self._account = await self.keys.load()
                 raise
