@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 
 import msgspec
 import pytest
@@ -100,5 +101,32 @@ def test_a_restored_account_that_never_attached_takes_its_place_after_a_restart(
         async with asyncio.timeout(5):
             while await w.core._settings.load(1, "restored") is not None:
                 await asyncio.sleep(0.01)
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"number": "+49 30 23125000"},
+        {"number": ""},
+        {"link_key": b"x"},
+        {"settings": {"application": b"{"}},
+        {"settings": {"application": b'{"webhooks":7}'}},
+        {"settings": {"providers": b"[7]"}},
+        {"settings": {"profile.business": b"\xff"}},
+    ],
+)
+def test_backup_of_what_cannot_be_leaves_no_account_that_stops_the_next_start(tmp_path, lie):
+    async def main(w):
+        made = await w.front.call(MakeBackup(BUSINESS, PASSWORD))
+        kept = msgspec.structs.replace(open_sealed(made.data, PASSWORD), **lie)
+        await w.stop()
+        await w.start(folder=tmp_path / "second", number="")
+        with pytest.raises(RemoteRefused) as refused:
+            await w.front.call(RestoreBackup("", PASSWORD, seal(kept, PASSWORD, os.urandom)))
+        assert refused.value.code == "backup.invalid"
+        await w.restart(folder=tmp_path / "second", number="")
+        assert w.core.all() == []
 
     story(main, tmp_path)

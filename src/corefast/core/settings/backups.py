@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from corefast.address import canonical_number
 from corefast.core.context import Context, Process
 from corefast.core.ids import ID_KEY_BYTES
+from corefast.core.settings import application
 from corefast.core.settings.backup import Kept, KeptWebhook, check_password, open_sealed, seal
 from corefast.core.store.deliveries import DeliveryStore
 from corefast.core.store.keys import PHASE_REGISTERED, AccountRow, KeyStore
@@ -13,16 +17,17 @@ from corefast.core.store.lease import Floors
 from corefast.core.store.settings import SettingStore
 from corefast.core.store.span import Span
 from corefast.endpoint.stock import OwnKeys
-from corefast.errors import BackupInvalid, ParameterInvalid, SnapshotInvalid
+from corefast.errors import BackupInvalid, NumberInvalid, ParameterInvalid, SnapshotInvalid
 from corefast.native.secret import wipe
 from corefast.store.database import Unit
 from corefast.wire.gateway import Webhook
-from corefast.wire.settings import BackupMade, MakeBackup, RestoreBackup
+from corefast.wire.settings import BackupMade, BusinessProfile, MakeBackup, Provider, RestoreBackup
 
 RESTORED = "restored"
 """Set until the restored account has taken its place at the relay, by force."""
 
 _KEPT = ("application", "providers", "profile.about", "profile.business", "profile.compliance", "webhook.replaced")
+LINK_KEY_BYTES = 32
 _room = asyncio.Semaphore(1)
 """One password at a time: each takes 64 MiB."""
 
@@ -63,7 +68,20 @@ async def read_backup(request: RestoreBackup) -> Kept:
         kept = await asyncio.to_thread(open_sealed, request.data, request.password)
     if kept.shards != 1:
         raise ParameterInvalid(f"the backup is of an account in {kept.shards} shards; this one has 1")
+    _check(kept)
     return kept
+
+
+def _check(kept: Kept) -> None:
+    """Raise `BackupInvalid` for what would be stored and then stop the core at each start."""
+    try:
+        if canonical_number(kept.number) != kept.number or len(kept.link_key) != LINK_KEY_BYTES:
+            raise ParameterInvalid("not as we write it")
+        application.decode(kept.settings.get("application", b"{}"))
+        msgspec.json.decode(kept.settings.get("providers", b"[]"), type=list[Provider])
+        msgspec.json.decode(kept.settings.get("profile.business", b"{}"), type=BusinessProfile)
+    except (NumberInvalid, ParameterInvalid, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BackupInvalid("the backup holds a number, a key or settings that cannot be") from None
 
 
 async def restore_account(process: Process, keys: KeyStore, store: SettingStore, kept: Kept) -> AccountRow:
