@@ -4,6 +4,8 @@ from typing import Any
 from corefast.address import Address
 from corefast.relay.presence import Present
 
+__pyx_capi__: dict[str, object]
+
 ID_BYTES: int
 SHARD_BITS: int
 MAX_SHARDS: int
