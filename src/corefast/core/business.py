@@ -39,6 +39,7 @@ from corefast.core.settings.service import Settings
 from corefast.core.store.keys import AccountRow
 from corefast.core.store.settings import SettingStore
 from corefast.core.store.templates import TemplateStore
+from corefast.core.task import end
 from corefast.core.template.templates import Templates
 from corefast.endpoint.resend import HOUR_MS
 from corefast.endpoint.trust import Policy
@@ -220,9 +221,7 @@ class Business:
     async def close(self) -> None:
         """Leave the relay; what is under way becomes durable with the database's end."""
         for duty in self._duties:
-            duty.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await duty
+            await end(duty)
         await self.media.close()
         await self.collection.close()
         await self.relay.close()

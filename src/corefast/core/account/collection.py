@@ -7,6 +7,7 @@ from typing import Any
 
 from corefast.core.context import Context
 from corefast.core.store.events import Fact
+from corefast.core.task import end
 from corefast.errors import CorefastError
 from corefast.logs import get_logger
 from corefast.store.database import Unit
@@ -57,6 +58,4 @@ class Collection:
     async def close(self) -> None:
         """Let go of what runs: it begins anew when somebody asks."""
         for task in list(self._running.values()):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
