@@ -49,7 +49,7 @@ def test_business_writes_to_all_phones_of_a_customer_and_hears_each_of_them(tmp_
             await alice.until(Ready)
             core = await Core.open(folder, CoreConfig(data_dir=str(folder), relay=w.url, number=BUSINESS))
             port = await core.listen("127.0.0.1", 0)
-            await core.relay.peer()
+            await core.find(BUSINESS).relay.peer()
             secret = load_secrets(folder / "front.secret", lambda size: b"")[0]
             front = await connect("127.0.0.1", port, initiator_psk(secret), gateway_codec, Silent())
             shop = Shop(front, w.alice)
