@@ -64,6 +64,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     more: dict[int, type] = {}
     """Further answers by status."""
+    wordless: tuple[int, ...] = ()
+    """Statuses of errors that have no body."""
     security: str = "bearer"
     is_problem: bool = False
 
@@ -104,7 +106,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         schema = {"schema": {"$ref": f"#/components/schemas/{'Problem' if self.is_problem else 'ErrorAnswer'}"}}
         content = {PROBLEM_TYPE if self.is_problem else JSON_TYPE: schema}
         for status in sorted({TABLE[code].status for code in self.errors}):
-            told.setdefault(str(status), {"description": _STATUS_WORDS[status], "content": content})
+            refusal: dict[str, Any] = {"description": _STATUS_WORDS[status]}
+            told.setdefault(str(status), refusal if status in self.wordless else refusal | {"content": content})
         return told
 
 

@@ -97,6 +97,7 @@ OPERATIONS = (
         tag="media",
         summary="The bytes of a file; 404 has no body",
         answer="application/octet-stream",
+        wordless=(404,),
         errors=(*CALLER, "media.unknown", "media.damaged", *AWAY),
     ),
     Operation(
