@@ -258,7 +258,8 @@ def test_a_new_ratchet_key_before_we_made_one_of_ours_is_refused_unused():
 def test_a_counter_at_the_end_of_a_chain_is_refused():
     ours, theirs = session_pair()
     message = write(ours, b"hello")
-    at = message.index(b"\x10" + bytes([SignalMessage.parse(message).counter]))
+    behind_key = 1 + 2 + 33  # version, tag and length, the random ratchet key
+    at = message.index(b"\x10" + bytes([SignalMessage.parse(message).counter]), behind_key)
     refused(theirs, message[: at + 1] + b"\xff\xff\xff\xff\x0f" + message[at + 2 :], MessageGapTooLarge)
 
 
