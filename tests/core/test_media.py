@@ -265,6 +265,8 @@ def test_what_a_customer_sends_is_told_at_once_fetched_proved_and_read_from_here
         assert event.body == Attachment(MediaKind.IMAGE, "look", "../../etc/passwd")
         assert event.media == MediaInfo(event.media.id, "image/jpeg", sha256(JPEG).hexdigest(), len(JPEG))
         await fetched(world)
+        (kept,) = (tmp_path / "core" / "media" / "1").iterdir()
+        assert kept.stat().st_mtime_ns == world.clock.now_ms * 1_000_000
         world.relay.blobs.kept.clear()
         assert await get(world, event.media.id) == JPEG
         view = await world.front.call(GetMessage(BUSINESS, event.message_id))
@@ -366,6 +368,10 @@ def test_the_folder_of_received_media_stays_within_its_size(tmp_path):
         assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 2
         for number, event in enumerate(events):
             assert await get(world, event.media.id) == JPEG + bytes([number])
+        world.business.media._files._limit = 1
+        for number, event in enumerate(events):
+            assert await get(world, event.media.id) == JPEG + bytes([number])
+        assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 1
 
     story(main, tmp_path)
 

@@ -96,7 +96,7 @@ class Files:
         if (file := self._find(medium)) is None:
             file = await self._fetch(medium, self._path(medium))
         file.close()
-        self._trim()
+        self._trim(self._path(medium))
 
     def _find(self, medium: Medium) -> BinaryIO | None:
         try:
@@ -110,9 +110,7 @@ class Files:
         try:
             await self._receive(medium, file)
             if path is not None:
-                now_ns = self._clock() * 1_000_000
-                os.utime(part, ns=(now_ns, now_ns))
-                os.rename(part, path)
+                await self._name(file, part, path)
             file.seek(0)
             return file
         except BaseException:
@@ -120,6 +118,14 @@ class Files:
             raise
         finally:
             _remove(part)
+
+    async def _name(self, file: BinaryIO, part: Path, path: Path) -> None:
+        """Give a proved file its name once it is on the disk; its time is ours, so nothing may be written after."""
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+        now_ns = self._clock() * 1_000_000
+        os.utime(part, ns=(now_ns, now_ns))
+        os.rename(part, path)
 
     def _begin(self) -> tuple[BinaryIO, Path]:
         """Return a new file that only we may read."""
@@ -148,15 +154,16 @@ class Files:
         """Each description of a file has its own proof, so a name stands for all of it."""
         return self._folder / hashlib.sha256(_encode(medium)).hexdigest()
 
-    def _trim(self) -> None:
-        """Make room: the oldest go first."""
+    def _trim(self, latest: Path) -> None:
+        """Make room: the oldest go first, and *latest* stays, which somebody waits for."""
         found = [(path.stat(), path) for path in self._folder.iterdir() if path.suffix != _PART]
         size = sum(stat.st_size for stat, _ in found)
         for stat, path in sorted(found, key=lambda each: each[0].st_mtime_ns):
             if size <= self._limit:
                 return
-            path.unlink(missing_ok=True)
-            size -= stat.st_size
+            if path != latest:
+                path.unlink(missing_ok=True)
+                size -= stat.st_size
 
     def sweep(self, before_s: float) -> None:
         """Remove files that came before then."""
