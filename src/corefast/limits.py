@@ -89,6 +89,12 @@ RESEND_REQUESTS = 8
 MAX_RESEND_ANSWERS = 16
 """Requests of one peer in an hour that are looked at."""
 
+MAX_GROUP_MEMBERS = 256
+"""Members of a group besides its founder."""
+
+MAX_GROUPS = 10_000
+"""Groups of one account, and those that a phone keeps."""
+
 MAX_RESEND_IDS = 256
 """Ids in one request, and messages of one peer that are asked for at a time."""
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from corefast.errors import ContentMalformed
-from corefast.limits import MAX_PLAINTEXT_BYTES, MAX_RESEND_IDS, PLAINTEXT_BLOCK_BYTES
+from corefast.limits import MAX_GROUP_MEMBERS, MAX_PLAINTEXT_BYTES, MAX_RESEND_IDS, PLAINTEXT_BLOCK_BYTES
 from corefast.wire.body import Saying
 
 
@@ -38,7 +38,15 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, tag=3):
     content: bytes
 
 
-Body = Saying | Read | Sent | ResendRequest | Unsupported
+class GroupNews(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """The group of the tag, its roster or the author's key is new or another; never shown as a message."""
+
+
+class GroupLeave(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """The author leaves the group of the tag."""
+
+
+Body = Saying | Read | Sent | ResendRequest | GroupNews | GroupLeave | Unsupported
 
 
 class Medium(msgspec.Struct, frozen=True, array_like=True):
@@ -55,13 +63,38 @@ class Medium(msgspec.Struct, frozen=True, array_like=True):
     sha256: bytes
 
 
+GroupId = Annotated[bytes, Meta(min_length=16, max_length=16)]
+"""Names a group; its senders' keys carry it as their distribution id."""
+
+
+class Roster(msgspec.Struct, frozen=True, array_like=True):
+    """A group as its founder tells it: the numbers of its *members*, not his own; the highest *revision* counts."""
+
+    revision: int
+    subject: str
+    members: Annotated[list[str], Meta(max_length=MAX_GROUP_MEMBERS)]
+
+
+class GroupTag(msgspec.Struct, frozen=True, array_like=True):
+    """The group that a message is said in.
+
+    In a ciphertext for one device alone it may bring *key*, the author's sender-key distribution message, and *roster*;
+    in one under a sender key it is the *id* alone.
+    """
+
+    id: GroupId
+    key: bytes = b""
+    roster: Roster | None = None
+
+
 class Content(msgspec.Struct, frozen=True, array_like=True):
     """One message as its author wrote it.
 
-    `id` (16 bytes) repeats the envelope's, which the relay could have swapped; `at_ms` is the author's clock;
+    `id` (16 bytes) repeats the envelope's, which the relay could have swapped, except in a group, where it is the same
+    for all members; `at_ms` is the author's clock;
     `name` is the author's profile name; `reply_to` the id of a quoted message; `media` belongs to an `Attachment`, or
     to the header of a template or of buttons; `resent` is the id under which a message that is sent once more was
-    known at first (docs/protocol.md).
+    known at first (docs/protocol.md); `author` is the author's number, which the relay could have swapped as well.
     """
 
     id: bytes
@@ -71,6 +104,8 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     reply_to: bytes | None = None
     media: Medium | None = None
     resent: bytes | None = None
+    group: GroupTag | None = None
+    author: str = ""
 
 
 class _Later(msgspec.Struct, frozen=True, array_like=True):

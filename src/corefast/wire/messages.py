@@ -12,10 +12,11 @@ from corefast.address import Address
 
 
 class Kind(IntEnum):
-    """What an item of a mailbox is. 2 and 3 are libsignal's type codes; from 16 on it comes from the relay itself."""
+    """What an item of a mailbox is. Below 16 libsignal's type codes; from 16 on it comes from the relay itself."""
 
     WHISPER = 2
     PREKEY = 3
+    SENDER_KEY = 7
     DELIVERED = 16
     EXPIRED = 17
     FAILED = 18
