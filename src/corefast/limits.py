@@ -71,6 +71,9 @@ MAX_PAYLOAD_CHARACTERS = 256
 MAX_URL_CHARACTERS = 2_000
 """Of a template's button."""
 
+MAX_PROFILE_NAME_CHARACTERS = 128
+"""Of a business's name, which goes with each of its messages."""
+
 MAX_PLAINTEXT_BYTES = 65_536
 PLAINTEXT_BLOCK_BYTES = 160
 """Plaintexts are padded to multiples of this, so that a ciphertext's size says little."""

@@ -72,6 +72,7 @@ def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(t
                     found = [each for each in page["events"] if each["kind"] == "message"]
                     after = page["cursor"]
                 assert found[0]["body"]["messages"][0]["from"] == other
+                assert found[0]["body"]["contacts"][0]["profile"] == {"name": "Example GmbH"}
 
             assert (await d.ask("GET", "/v1/account/shards", more=named(FIRST))).json == {"account": {"shards": 1}}
             shards = {"cc": "49", "phone_number": "3023125000", "shards": 1}

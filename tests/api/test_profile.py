@@ -38,7 +38,12 @@ def test_the_profile_keeps_what_a_change_does_not_name(tmp_path: Path) -> None:
         assert (await b.ask("GET", ABOUT)).json["settings"] == {"profile": {"about": {"text": ""}}}
         assert await business() == {}
         assert (await b.ask("PATCH", ABOUT, json={"text": "ä" * 139})).status == 200
-        first = {"address": "Main Street 1", "email": "a@shop.example", "vertical": "Restaurant"}
+        first = {
+            "name": "Café & Söhne",
+            "address": "Main Street 1",
+            "email": "a@shop.example",
+            "vertical": "Restaurant",
+        }
         assert (await b.ask("POST", BUSINESS, json=first)).status == 200
         second = {"websites": ["https://shop.example"], "vertical": ""}
         assert (await b.ask("POST", BUSINESS, json=second)).status == 200
@@ -53,6 +58,9 @@ def test_the_profile_keeps_what_a_change_does_not_name(tmp_path: Path) -> None:
             ({"websites": ["javascript:alert(1)"]}, "websites[0]"),
             ({"websites": ["https://" + "x" * 256]}, "websites[0]"),
             ({"email": "a\0b"}, "email"),
+            ({"name": "x" * 129}, "name"),
+            ({"name": "Shop\u202e"}, "name"),
+            ({"name": " Shop"}, "name"),
         ):
             reply = await b.ask("POST", BUSINESS, json=change)
             assert (reply.status, reply.v1_code) == (400, 1009) and name in reply.details

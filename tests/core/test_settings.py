@@ -248,6 +248,23 @@ def test_profile_fields_that_two_clients_change_at_a_time_are_both_kept(tmp_path
     story(main, tmp_path)
 
 
+def test_name_of_the_business_goes_with_each_message_also_after_a_restart_until_it_is_taken_away(tmp_path):
+    async def main(w):
+        names = []
+        for name in ("Café & Söhne", None, ""):
+            if name is None:
+                await w.restart()
+                await w.attached()
+            else:
+                await w.front.call(PatchProfile(BUSINESS, business=BusinessProfile(name)))
+            await w.send("hi")
+            await w.relay.until(lambda: len(w.relay.posts) > len(names))
+            names.append(w.phone.read(w.relay.posts[-1].parts[0]).name)
+        assert names == ["Café & Söhne", "Café & Söhne", ""]
+
+    story(main, tmp_path)
+
+
 def test_what_nobody_foresaw_ends_neither_housekeeping_nor_the_look_at_settings(tmp_path):
     async def main(w):
         class Enough(Exception):

@@ -6,11 +6,13 @@ from corefast.core.app import Core
 from corefast.core.config import CoreConfig
 from corefast.core.secrets import load_secrets
 from corefast.device import Device, MessageReceived, MessageSent, Ready, StatusChanged
+from corefast.device.line import fields_of
 from corefast.link.secure import initiator_psk
 from corefast.net.client import connect
 from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
 from corefast.wire.gateway import EventKind, ReadEvents, Send
+from corefast.wire.settings import BusinessProfile, PatchProfile
 from tests.core.world import Silent
 from tests.device.world import Watched, World, run
 from tests.relay.party import relay_at
@@ -70,8 +72,13 @@ async def story(w: World, shop: Shop, alice: Watched) -> None:
     try:
         await second.until(Ready)
         await shop.send("to both")
+        await shop.front.call(PatchProfile(BUSINESS, business=BusinessProfile(name="Café & Söhne")))
+        await shop.send("by name")
         for phone in (alice, second):
             [text] = await phone.until(MessageReceived, text="to both")
+            [named] = await phone.until(MessageReceived, text="by name")
+            assert (text.name, named.name) == ("", "Café & Söhne")
+            assert fields_of(named)["name"] == "Café & Söhne"
         await second.device.mark_read([text.id])
         await shop.until(EventKind.READ, 1)
         await second.device.send_text(BUSINESS, "from the second")
@@ -85,7 +92,7 @@ async def story(w: World, shop: Shop, alice: Watched) -> None:
         await alice.device.unlink(2)
         await shop.send("to one again")
         await alice.until(MessageReceived, text="to one again")
-        await shop.until(EventKind.DELIVERED, 3)
+        await shop.until(EventKind.DELIVERED, 4)
         assert not [event for event in shop.events if event.kind in (EventKind.FAILED, EventKind.UNREADABLE)]
     finally:
         await second.device.close()

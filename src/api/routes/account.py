@@ -20,6 +20,7 @@ from corefast.errors import (
     RegistrationRefused,
     ScopeMissing,
 )
+from corefast.limits import MAX_PROFILE_NAME_CHARACTERS
 from corefast.wire.gateway import KeyView, Scope
 from corefast.wire.registration import (
     GetShards,
@@ -32,7 +33,6 @@ from corefast.wire.registration import (
 )
 
 MAX_CERTIFICATE_CHARACTERS = 65_536
-MAX_NAME_CHARACTERS = 128
 MAX_CODE_CHARACTERS = 64
 _METHODS = ("sms", "voice")
 _SHARDS = (1, 2, 4, 8, 16, 32)
@@ -137,8 +137,8 @@ def _name_in(cert: str) -> str:
         content = b64decode(cert, validate=True)
     except ValueError:
         raise ParameterInvalid("`cert` has to be base64") from None
-    text = content.decode(errors="replace").replace("\ufffd", "\0")
-    return text if text.isprintable() and len(text) <= MAX_NAME_CHARACTERS else ""
+    text = content.decode(errors="replace").replace("\ufffd", "\0").strip()
+    return text if text.isprintable() and len(text) <= MAX_PROFILE_NAME_CHARACTERS else ""
 
 
 _REGISTERING = (*CALLER, *BODY, "registration.refused", "relay.away", *AWAY)

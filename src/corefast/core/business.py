@@ -116,7 +116,7 @@ class Business:
             self.templates,
             self.settings,
             self.media,
-            Profile(context, self._setting_store),
+            self.profile,
             self.collection,
             Backups(context, account, self._setting_store),
         ]
@@ -145,7 +145,9 @@ class Business:
         self.stock = Stock(context)
         self.place = Place(context, self.account, self._given.claim, self.stock)
         self._setting_store = SettingStore(context.database, context.vault, context.random)
+        self.profile = Profile(context, self._setting_store)
         self.settings = Settings(context, self._setting_store, self.schedule, self._given.webhook)
+        self.settings.on_changed.append(self.profile.load)
         retention = Retention(context, self._config.keep_messages_days)
         self.media = self._make_media()
         collectors = {Litter.MESSAGES: lambda: retention.sweep(context.clock()), Litter.MEDIA: self.media.collect}

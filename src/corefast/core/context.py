@@ -81,6 +81,8 @@ class Context(msgspec.Struct, kw_only=True):
     """Bodies are forgotten once they have arrived."""
     auto_download: frozenset[str] = frozenset(MediaKind)
     """Kinds of inbound media that are fetched unasked."""
+    name: str = ""
+    """The business's name, told with each of its messages."""
 
     database: Database
     vault: Vault

@@ -6,8 +6,9 @@ import msgspec
 class RegisterAccount(msgspec.Struct, frozen=True, array_like=True, tag=60):
     """Register *number* (in any spelling) at the relay. → `Registration`. A repeat is harmless, also after a crash.
 
-    *pin*: the number's two-step pin, where it has one; *name*: what the answer calls the business. Errors:
-    `number.invalid`, `registration.refused` with what to do, `relay.away`, `overloaded`.
+    *pin*: the number's two-step pin, where it has one; *name*: what the answer calls the business, and its
+    profile from then on. Errors: `number.invalid`, `parameter.invalid`, `registration.refused` with what to do,
+    `relay.away`, `overloaded`.
     """
 
     number: str

@@ -142,6 +142,7 @@ class Providers(msgspec.Struct, frozen=True, array_like=True, tag=133):
 class BusinessProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What customers may know of the business; fields that are absent keep their value."""
 
+    name: Annotated[str | UnsetType, Meta(description="at most 128 characters; phones show it")] = UNSET
     address: Annotated[str | UnsetType, Meta(description="at most 256 characters")] = UNSET
     description: Annotated[str | UnsetType, Meta(description="at most 256 characters")] = UNSET
     email: Annotated[str | UnsetType, Meta(description="at most 128 characters")] = UNSET

@@ -14,6 +14,7 @@ from corefast.address import canonical_number
 from corefast.core.account.place import Claim
 from corefast.core.business import Business
 from corefast.core.context import Process
+from corefast.core.settings.profile import check_name
 from corefast.core.store.keys import PHASE_NEW
 from corefast.core.store.settings import SettingStore
 from corefast.errors import (
@@ -79,7 +80,11 @@ class Registrations:
 
     async def is_waiting(self, business: Business) -> bool:
         """Tell whether an account of the database is one whose registration was begun here, and keep it then."""
-        if business.account.phase != PHASE_NEW or await self._load(business) is None:
+        asked = await self._load(business)
+        if asked is None:
+            return False
+        if business.account.phase != PHASE_NEW:  # the relay had agreed when the core ended
+            await self._settle(business, asked)
             return False
         self._waiting[business.context.number] = business
         return True
@@ -90,6 +95,7 @@ class Registrations:
 
     async def begin(self, request: RegisterAccount) -> Registration:
         number = canonical_number(request.number)
+        check_name(request.name)
         async with self._lock:
             known = self._numbers.serving(number)
             if known is not None and not known.sender.refusal:
@@ -131,12 +137,18 @@ class Registrations:
             if error.code.startswith("store"):
                 raise
             raise RelayAway("the relay cannot be reached; repeat the request later") from None
-        unit = Unit()
-        self._store.delete(unit, business.context.account, SETTING)
-        await self._process.database.commit(unit)
+        await self._settle(business, asked)
         del self._waiting[number]
         self._numbers.serve(business)
         return Registration(number, name, is_done=True)
+
+    async def _settle(self, business: Business, asked: Asked) -> None:
+        """Forget what was asked for; the name stays, as the profile's."""
+        if asked.name:
+            await business.profile.rename(asked.name)
+        unit = Unit()
+        self._store.delete(unit, business.context.account, SETTING)
+        await self._process.database.commit(unit)
 
     async def _load(self, business: Business) -> Asked | None:
         kept = await self._store.load(business.context.account, SETTING)

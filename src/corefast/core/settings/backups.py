@@ -11,6 +11,7 @@ from corefast.core.context import Context, Process
 from corefast.core.ids import ID_KEY_BYTES
 from corefast.core.settings import application
 from corefast.core.settings.backup import Kept, KeptWebhook, check_password, open_sealed, seal
+from corefast.core.settings.profile import check_business
 from corefast.core.store.deliveries import DeliveryStore
 from corefast.core.store.keys import PHASE_REGISTERED, AccountRow, KeyStore
 from corefast.core.store.lease import Floors
@@ -79,7 +80,7 @@ def _check(kept: Kept) -> None:
             raise ParameterInvalid("not as we write it")
         application.decode(kept.settings.get("application", b"{}"))
         msgspec.json.decode(kept.settings.get("providers", b"[]"), type=list[Provider])
-        msgspec.json.decode(kept.settings.get("profile.business", b"{}"), type=BusinessProfile)
+        check_business(msgspec.json.decode(kept.settings.get("profile.business", b"{}"), type=BusinessProfile))
     except (NumberInvalid, ParameterInvalid, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BackupInvalid("the backup holds a number, a key or settings that cannot be") from None
 

@@ -1,4 +1,4 @@
-"""What an account tells of itself: about, business profile, compliance, and the photo, which lies in pieces."""
+"""What an account tells of itself: name, about, business profile, compliance, and the photo, which lies in pieces."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from msgspec import UNSET
 from corefast.core.context import Context
 from corefast.core.store.settings import SettingStore
 from corefast.errors import ParameterInvalid, PhotoUnknown
-from corefast.limits import MAX_PHOTO_BYTES, MAX_SETTINGS_BYTES, PHOTO_PART_BYTES
+from corefast.limits import MAX_PHOTO_BYTES, MAX_PROFILE_NAME_CHARACTERS, MAX_SETTINGS_BYTES, PHOTO_PART_BYTES
 from corefast.store.database import Unit
 from corefast.wire.gateway import Done
 from corefast.wire.settings import (
@@ -82,15 +82,27 @@ class Profile:
             GetPhotoPart: self.get_part,
         }
 
+    async def load(self) -> None:
+        """Tell the name that is stored with each message from now on."""
+        self._context.name = (await self._business()).name or ""
+
+    async def rename(self, name: str) -> None:
+        """Take over the name of a registration."""
+        await self.patch(PatchProfile(self._context.number, business=BusinessProfile(name)))
+
     async def get(self, request: GetProfile) -> ProfileView:
-        about, business, compliance = [await self._load(name) for name in (ABOUT, BUSINESS, COMPLIANCE)]
-        known = _decode_business(business) if business else BusinessProfile()
-        return ProfileView((about or b"").decode(), known, compliance or b"{}")
+        about, compliance = [await self._load(name) for name in (ABOUT, COMPLIANCE)]
+        return ProfileView((about or b"").decode(), await self._business(), compliance or b"{}")
+
+    async def _business(self) -> BusinessProfile:
+        stored = await self._load(BUSINESS)
+        return _decode_business(stored) if stored else BusinessProfile()
 
     async def patch(self, request: PatchProfile) -> ProfileView:
         """Change what is given; nothing where any of it is not allowed."""
         async with self._changing:
             await self._patch(request)
+            await self.load()
             return await self.get(GetProfile(request.account))
 
     async def _patch(self, request: PatchProfile) -> None:
@@ -99,8 +111,8 @@ class Profile:
             _check_text("text", request.about, MAX_ABOUT_CHARACTERS)
             self._store.put(unit, self._account, ABOUT, request.about.encode())
         if request.business is not None:
-            _check_business(request.business)
-            before = (await self.get(GetProfile(request.account))).business
+            check_business(request.business)
+            before = await self._business()
             given = {name: value for name in _names() if (value := getattr(request.business, name)) is not UNSET}
             merged = msgspec.structs.replace(before, **given)
             self._store.put(unit, self._account, BUSINESS, msgspec.json.encode(merged))
@@ -179,7 +191,17 @@ def _names() -> tuple[str, ...]:
     return BusinessProfile.__struct_fields__
 
 
-def _check_business(given: BusinessProfile) -> None:
+def check_name(name: str) -> None:
+    """Raise `ParameterInvalid` unless *name* is one that can be shown in a line."""
+    _check_text("name", name, MAX_PROFILE_NAME_CHARACTERS)
+    if not name.isprintable() or name != name.strip():
+        raise ParameterInvalid("`name` has no invisible characters, and no blank at either end")
+
+
+def check_business(given: BusinessProfile) -> None:
+    """Raise `ParameterInvalid` for what a profile may not hold."""
+    if given.name is not UNSET:
+        check_name(given.name)
     for name, most in _MOST.items():
         if (value := getattr(given, name)) is not UNSET:
             _check_text(name, value, most)
