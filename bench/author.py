@@ -97,7 +97,8 @@ class Author:
     def _post(self, serial: int) -> Post:
         number, version, session = self._sessions[serial % len(self._sessions)]
         # The serial is in the id too: a result names nothing else.
-        content = Content(serial.to_bytes(16, "big"), time.time_ns() // 1_000_000, Text(f"{serial:010}" + TEXT[10:]))
+        message_id, said = serial.to_bytes(16, "big"), Text(f"{serial:010}" + TEXT[10:])
+        content = Content(message_id, time.time_ns() // 1_000_000, said, author=BUSINESS)
         kind, body = session.encrypt(encode_content(content), os.urandom)
         return Post(content.id, number, version, [Part(1, kind, body)])
 

@@ -98,7 +98,8 @@ class Phone:
     def write(self, body: Body | str, message_id: bytes = b"", name: str = "", media: Medium | None = None) -> Item:
         """Return a mailbox item with *body*; the relay gives it its sequence."""
         message_id = message_id or os.urandom(16)
-        content = Content(message_id, 1, Text(body) if isinstance(body, str) else body, name, media=media)
+        said = Text(body) if isinstance(body, str) else body
+        content = Content(message_id, 1, said, name, media=media, author=self.number)
         kind, ciphertext = self.business.encrypt(encode_content(content), os.urandom)
         return Item(0, message_id, kind, self.address, NOW_MS, ciphertext)
 

@@ -1,12 +1,15 @@
 import os
 
+from msgspec.structs import replace
+from pytest import mark
+
 from corefast.address import Address
 from corefast.core.account.duties import SWEEP_MS
 from corefast.core.receive.batch import Batch
 from corefast.core.store.inbound import InboundKind
 from corefast.store.database import Unit
 from corefast.wire.body import Text
-from corefast.wire.content import Read
+from corefast.wire.content import Content, Read, encode_content
 from corefast.wire.gateway import EventKind, State
 from corefast.wire.messages import Item, Kind, PostState
 from tests.core.fake import NOW_MS, Phone
@@ -119,6 +122,45 @@ def test_one_time_prekeys_are_used_once_and_their_rows_go(tmp_path):
         assert used not in world.business.context.own.one_time
         await world.restart()
         assert used not in world.business.context.own.one_time
+
+    story(main, tmp_path)
+
+
+@mark.parametrize("is_known", [False, True], ids=["a stranger's", "a customer's"])
+def test_first_message_that_the_relay_shows_as_another_ones_leaves_nothing_but_a_record(tmp_path, is_known):
+    async def main(world):
+        author, other = await meet(world), Phone(OTHER)
+        if is_known:
+            register = world.relay.registers[-1].prekeys
+            register.one_time.pop(), register.one_time_kem.pop()
+            await deliver(world, (await meet(world, other)).write("mine"))
+        own = world.business.context.own
+        stock = own.one_time.keys() | own.one_time_kem.keys()
+        item = author.write("hello")
+        await deliver(world, replace(item, sender=Address(OTHER)))
+        peer = await world.business.context.peers.load(OTHER)
+        assert (peer.identity, len(peer.devices)) == ((other.own.identity.public, 1) if is_known else (None, 0))
+        assert own.one_time.keys() | own.one_time_kem.keys() == stock
+        await deliver(world, item)
+        if is_known:
+            await deliver(world, other.write("mine too"))
+        events = await world.events(4 if is_known else 2)
+        told = [(EventKind.UNREADABLE, OTHER, ""), (EventKind.MESSAGE, CUSTOMER, "hello")]
+        if is_known:
+            told = [(EventKind.MESSAGE, OTHER, "mine"), *told, (EventKind.MESSAGE, OTHER, "mine too")]
+        assert [(event.kind, event.peer, event.text) for event in events] == told
+        assert world.relay.posts == []
+
+    story(main, tmp_path)
+
+
+def test_first_message_of_a_release_that_names_no_author_is_taken(tmp_path):
+    async def main(world):
+        phone = await meet(world)
+        content = Content(os.urandom(16), 1, Text("hello"))
+        kind, body = phone.business.encrypt(encode_content(content), os.urandom)
+        await deliver(world, Item(0, content.id, kind, phone.address, NOW_MS, body))
+        assert [event.text for event in await world.events(1)] == ["hello"]
 
     story(main, tmp_path)
 

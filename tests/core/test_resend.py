@@ -2,6 +2,7 @@
 
 import os
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -86,6 +87,24 @@ def test_unreadable_message_is_asked_for_in_a_new_session_and_is_then_a_message_
         await world.restart()
         assert (await world.view(events[3].message_id)).body == Text("found")
         assert len(world.relay.posts) == 2
+
+    story(main, tmp_path)
+
+
+def test_resend_of_what_only_a_later_release_knows_is_no_second_record_and_not_asked_for_again(tmp_path):
+    async def main(world):
+        phone = await talk(world)
+        await break_session(world)
+        lost = phone.write("lost")
+        await deliver(world, lost)
+        phone.read((await post(world, 2)).parts[0])
+        late = msgspec.msgpack.encode([derive_resend_id(lost.id, 1), 1, [99, 1], "", None, None, lost.id])
+        kind, body = phone.business.encrypt(late + b"\x80", os.urandom)
+        await deliver(world, Item(0, derive_resend_id(lost.id, 1), kind, phone.address, NOW_MS, body))
+        await deliver(world, phone.write("next"))
+        [_, *events] = await world.events(3, EventKind.MESSAGE, EventKind.UNREADABLE)
+        assert [event.kind for event in events] == [EventKind.UNREADABLE, EventKind.MESSAGE]
+        assert len(world.business.context.book) == 0
 
     story(main, tmp_path)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from corefast.address import Address
-from corefast.device import MessageReceived, Ready, StatusChanged
+from corefast.device import IdentityNews, MessageReceived, Ready, StatusChanged, Unreadable
 from corefast.device.receiving import Delivery
 from corefast.device.sending import Sending
 from corefast.errors import CreditExceeded
@@ -74,6 +74,39 @@ def test_relay_that_says_again_and_again_that_the_list_is_another_one_has_no_bun
             monkeypatch.setattr(Sending, "take_results", take_results)
             await bob.until(StatusChanged, status="delivered")
             assert len(fetches) <= 4
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["a stranger's", "a friend's"])
+def test_first_message_shown_as_another_ones_leaves_nothing_but_a_record(tmp_path, monkeypatch, is_known):
+    async def main():
+        w = World(tmp_path, "")
+        async with relay_at(tmp_path) as (_, w.url), w.device(w.alice) as alice, w.device(w.bob) as bob:
+            async with w.device(w.eve) as eve:
+                for each in (alice, bob, eve):
+                    await each.until(Ready)
+                if is_known:
+                    await eve.device.send_text(w.alice, "mine")
+                    await alice.until(MessageReceived)
+                take = Delivery.take
+
+                async def lying(self, items):
+                    return await take(self, [replace(item, sender=Address(w.eve, 1)) for item in items])
+
+                monkeypatch.setattr(Delivery, "take", lying)
+                await bob.device.send_text(w.alice, "hello")
+                [told] = await alice.until(Unreadable)
+                monkeypatch.setattr(Delivery, "take", take)
+                assert (told.sender, told.code) == (w.eve, "content.malformed")
+                store = alice.device._profile.directory._store
+                peer = await store.load(w.eve)
+                assert (peer.identity, list(peer.devices)) == (eve.device.identity, [1]) if is_known else peer is None
+                await bob.device.send_text(w.alice, "again")
+                await eve.device.send_text(w.alice, "mine too")
+                got = {(event.sender, event.text) for event in await alice.until(MessageReceived, 2)}
+                assert got == {(w.bob, "again"), (w.eve, "mine too")}
+                assert not [event for event in alice.events if isinstance(event, IdentityNews)]
 
     run(main)
 

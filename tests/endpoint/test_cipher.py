@@ -13,6 +13,7 @@ from corefast.endpoint.vault import SEAL_OVERHEAD
 from corefast.errors import (
     BundleDowngraded,
     BundleInvalid,
+    ContentMalformed,
     MessageReplayed,
     MessageVersionUnsupported,
     PeerError,
@@ -222,6 +223,25 @@ def test_sessions_with_an_older_identity_are_forgotten():
     assert bob.them.their_identity == replacement.own.identity.public
     with pytest.raises(PeerError):
         bob.decrypt(late)
+
+
+def test_message_that_is_not_admitted_starts_no_session_and_uses_nothing_up():
+    alice, bob = talking_pair()
+    mallory = End()
+    mallory.start(bob)
+    before, message = bob.state(), mallory.encrypt(b"mine")
+
+    def refuse(plaintext):
+        assert plaintext == b"mine"
+        raise ContentMalformed("another one wrote it")
+
+    for end in (bob.them, Correspondent.new()):
+        with raises(ContentMalformed):
+            end.decrypt(bob.own, *message, os.urandom, admit=refuse)
+    assert bob.state() == before
+    assert bob.decrypt(alice.encrypt(b"on")) == b"on"
+    bob.them = Correspondent.new()
+    assert bob.decrypt(message) == b"mine"
 
 
 def test_identities_are_trusted_on_first_use():

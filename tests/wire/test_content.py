@@ -8,7 +8,15 @@ from pytest import mark, raises
 from corefast.errors import ContentMalformed
 from corefast.limits import MAX_PLAINTEXT_BYTES, MAX_RESEND_IDS, PLAINTEXT_BLOCK_BYTES
 from corefast.wire.body import Text
-from corefast.wire.content import Content, Read, ResendRequest, Unsupported, decode_content, encode_content
+from corefast.wire.content import (
+    Content,
+    Read,
+    ResendRequest,
+    Unsupported,
+    decode_content,
+    encode_content,
+    read_content,
+)
 
 CONTENT = Content(bytes(16), 1, Text("hello"), "name", bytes(16))
 
@@ -65,8 +73,22 @@ def test_an_older_reader_sees_a_resend_as_a_text():
 
 
 def test_a_body_of_a_later_release_is_unsupported_and_no_damage():
-    content = decode_content(padded([ID, 7, [99, {"new": [1, 2]}], "name", None, None, "more"]))
-    assert (content.id, content.at_ms, content.body) == (ID, 7, Unsupported(99))
+    content = decode_content(padded([ID, 7, [99, {"new": [1, 2]}], "name", None, None, None, None, "49123", "more"]))
+    assert content == Content(ID, 7, Unsupported(99), "name", author="49123")
+
+
+def test_a_body_of_a_later_release_keeps_the_id_that_it_is_resent_under():
+    assert decode_content(padded([ID, 7, [99, 1], "", None, None, b"1" * 16])).resent == b"1" * 16
+
+
+@mark.parametrize("body", [Text("x"), Unsupported(99)])
+def test_a_content_is_that_of_its_author_or_of_a_release_that_named_none(body):
+    for author in ("", "49123"):
+        written = Content(ID, 1, body, author=author)
+        plaintext = padded([ID, 1, [99], "", None, None, None, None, author]) if body != Text("x") else None
+        assert read_content(plaintext or encode_content(written), "49123") == written
+    with raises(ContentMalformed):
+        read_content(encode_content(Content(ID, 1, Text("x"), author="49123")), "491234")
 
 
 @mark.parametrize(

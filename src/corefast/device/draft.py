@@ -28,7 +28,8 @@ def draft(
     message_id = message_id or profile.random(ID_BYTES)
     at_ms = profile.clock()
     try:
-        content = encode_content(Content(message_id, at_ms, body, profile.name, reply_to, media))
+        author = profile.account.number
+        content = encode_content(Content(message_id, at_ms, body, profile.name, reply_to, media, author=author))
     except UnicodeEncodeError:
         raise ParameterInvalid("a text has half a character in it (a surrogate)") from None
     if len(content) > MAX_CONTENT_BYTES:

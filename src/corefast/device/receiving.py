@@ -5,6 +5,7 @@ be decrypted is stored as such.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
@@ -34,7 +35,7 @@ from corefast.errors import CallerError, ContentMalformed, CorefastError, Identi
 from corefast.logs import log_crash
 from corefast.store.database import Unit
 from corefast.wire.body import Saying
-from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content, read_content
 from corefast.wire.messages import Item, Kind
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ class Delivery:
     def _take_ciphertext(self, item: Item) -> None:
         try:
             plaintext = self._decrypt(item)
-            content = decode_content(plaintext)
+            content = read_content(plaintext, item.sender.id)
             if content.id != item.id:
                 raise ContentMalformed("the relay's id is not the author's")
         except CorefastError as error:
@@ -126,7 +127,8 @@ class Delivery:
         if peer.number == profile.account.number and item.kind == Kind.PREKEY:
             if identity_in(item.body) != profile.own.identity.public:
                 raise IdentityChanged("the relay names our own number for somebody else")
-        opened = correspondent.decrypt(profile.own, item.kind, item.body, profile.random)
+        admit = partial(read_content, sender=peer.number)
+        opened = correspondent.decrypt(profile.own, item.kind, item.body, profile.random, admit=admit)
         their_identity = correspondent.their_identity
         assert their_identity is not None, "a decrypted message has a session"
         self._use_up(opened)
@@ -170,7 +172,7 @@ class Delivery:
         """Take what another device of ours sent, as if it had been sent here."""
         profile = self._profile
         try:
-            said = decode_content(sent.content)
+            said = read_content(sent.content, profile.account.number)
             to = canonical_number(sent.to)
         except CorefastError:
             said, to = None, ""

@@ -148,7 +148,8 @@ class Resending:
             if strangers or not asks:
                 return await self._give_up(strangers, Outcome.STRANGER)
             unit = Unit()
-            request = Content(profile.random(ID_BYTES), now_ms, ResendRequest([ask.id for ask in asks]))
+            missing = ResendRequest([ask.id for ask in asks])
+            request = Content(profile.random(ID_BYTES), now_ms, missing, author=profile.account.number)
             renew = {ask.device for ask in asks} if is_renewed else set()
             posts = self._encrypt(unit, peer, [request], bundle, renew)
             spent = budget.spend(now_ms, has_new_session=is_renewed)

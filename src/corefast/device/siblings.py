@@ -87,7 +87,8 @@ class Siblings:
         copies = []
         for row in rows if account.others else ():
             copy_id = _copy_id(row.id)
-            content = encode_content(Content(copy_id, row.at_ms, Sent(row.recipient, row.content)))
+            copy = Sent(row.recipient, row.content)
+            content = encode_content(Content(copy_id, row.at_ms, copy, author=account.number))
             copies.append(OutboxRow(0, copy_id, account.number, What.SENT, row.at_ms, content))
         return [*rows, *copies]
 

@@ -5,6 +5,8 @@ prekey message reuses its session, a Whisper message tries the current session a
 that worked becomes the current one. So two sides that started at the same moment meet in one session.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from corefast.endpoint.selection import Selection, SessionPart
@@ -95,12 +97,25 @@ class Correspondent:
             raise SessionMissing("there is no session with this device")
         return current.encrypt(plaintext, random)
 
-    def decrypt(self, own: OwnKeys, kind: int, body: bytes, random: Random, pin: Pin = Pin.NONE) -> Opened:
-        """Return the plaintext; on any error, a `PeerError`, nothing is changed."""
+    def decrypt(
+        self,
+        own: OwnKeys,
+        kind: int,
+        body: bytes,
+        random: Random,
+        pin: Pin = Pin.NONE,
+        *,
+        admit: Callable[[bytes], object] = lambda plaintext: None,
+    ) -> Opened:
+        """Return the plaintext; on any error, a `PeerError`, nothing is changed.
+
+        *admit* is shown the plaintext of a message that starts a session; what it raises keeps the session out. Only
+        the plaintext can say who wrote it: the keys are a stranger's until then.
+        """
         if kind == Kind.WHISPER:
             return Opened(self._decrypt_whisper(body, random))
         if kind == Kind.PREKEY:
-            return self._decrypt_prekey(own, PreKeySignalMessage.parse(body), random, pin)
+            return self._decrypt_prekey(own, PreKeySignalMessage.parse(body), random, pin, admit)
         raise MessageMalformed("a ciphertext is of an unknown kind")
 
     def _decrypt_whisper(self, message: bytes, random: Random) -> bytes:
@@ -130,10 +145,15 @@ class Correspondent:
             return plaintext
         raise refused
 
-    def _decrypt_prekey(self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin) -> Opened:
+    def _decrypt_prekey(
+        self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin, admit: Callable[[bytes], object]
+    ) -> Opened:
         known = self._session_of(message)
         if known is None:
-            return self._accept(own, message, random, pin)
+            opened, session = self._accept(own, message, random, pin)
+            admit(opened.plaintext)
+            self._take(session)
+            return opened
         place, session = known
         plaintext = session.decrypt(message.message, random)
         if place is not None:
@@ -151,7 +171,7 @@ class Correspondent:
                 return place, session
         return None
 
-    def _accept(self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin) -> Opened:
+    def _accept(self, own: OwnKeys, message: PreKeySignalMessage, random: Random, pin: Pin) -> tuple[Opened, Session]:
         signed = own.signed.get(message.signed_id)
         kem = None if message.kem_id is None else own.kem(message.kem_id)
         one_time = None if message.one_time_id is None else own.one_time.get(message.one_time_id)
@@ -159,9 +179,8 @@ class Correspondent:
         if signed is None or kem_missing or (one_time is None and message.one_time_id is not None):
             raise PreKeyUnknown("the message names a prekey that is used up or too old")
         session, plaintext = accept(own.identity, message, signed, kem, one_time, random, pin)
-        self._take(session)
         used_kem = message.kem_id if message.kem_id in own.one_time_kem else None
-        return Opened(plaintext, message.one_time_id, used_kem)
+        return Opened(plaintext, message.one_time_id, used_kem), session
 
     def _take(self, session: Session) -> None:
         if self.their_identity not in (None, session.their_identity):

@@ -94,7 +94,8 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     for all members; `at_ms` is the author's clock;
     `name` is the author's profile name; `reply_to` the id of a quoted message; `media` belongs to an `Attachment`, or
     to the header of a template or of buttons; `resent` is the id under which a message that is sent once more was
-    known at first (docs/protocol.md); `author` is the author's number, which the relay could have swapped as well.
+    known at first (docs/protocol.md); `author` is the author's number, which the relay could have swapped as well, and
+    empty from a release that did not name it.
     """
 
     id: bytes
@@ -109,11 +110,17 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Later(msgspec.Struct, frozen=True, array_like=True):
-    """The start of a content whose body may be of a later release."""
+    """A content whose body may be of a later release."""
 
     id: bytes
     at_ms: int
     body: list[Any]
+    name: str = ""
+    reply_to: bytes | None = None
+    media: Medium | None = None
+    resent: bytes | None = None
+    group: GroupTag | None = None
+    author: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -155,4 +162,12 @@ def _decode_later(packed: bytes) -> Content:
     kind = later.body[0] if later.body else None
     if type(kind) is not int or kind in _TAGS:
         raise ContentMalformed("the plaintext is no message")
-    return Content(later.id, later.at_ms, Unsupported(kind))
+    return Content(later.id, later.at_ms, Unsupported(kind), *msgspec.structs.astuple(later)[3:])
+
+
+def read_content(plaintext: bytes, sender: str) -> Content:
+    """Return what *sender* has written, as the relay says; raise `ContentMalformed` where the author is another one."""
+    content = decode_content(plaintext)
+    if content.author and content.author != sender:
+        raise ContentMalformed("the relay's sender is not the author")
+    return content

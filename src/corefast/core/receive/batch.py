@@ -1,5 +1,7 @@
 """What one frame of mailbox items means, gathered into one unit of work."""
 
+from functools import partial
+
 from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.identity import forget_downgrade, see_downgrade, see_identity
@@ -16,7 +18,7 @@ from corefast.errors import ContentMalformed, ContentUnsupported, MessageDowngra
 from corefast.logs import get_logger
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content
+from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, read_content
 from corefast.wire.messages import Item, Kind
 
 log = get_logger()
@@ -81,7 +83,7 @@ class Batch:
             self._put_peer(lane)
         try:
             plaintext = self._decrypt(lane, item)
-            content = decode_content(plaintext)
+            content = read_content(plaintext, item.sender.id)
             if content.id != item.id:
                 raise ContentMalformed("a message carries another id inside than outside")
             if isinstance(content.body, Sent):
@@ -105,7 +107,9 @@ class Batch:
             raise ContentMalformed("a device number is out of range")
         correspondent = lane.devices.get(device) or Correspondent.new()
         context = self._context
-        opened = correspondent.decrypt(context.own, item.kind, item.body, context.random, lane.standing.pin)
+        admit = partial(read_content, sender=item.sender.id)
+        pin = lane.standing.pin
+        opened = correspondent.decrypt(context.own, item.kind, item.body, context.random, pin, admit=admit)
         self._take_prekeys(opened)
         self._take_identity(lane, correspondent)
         if lane.standing.is_downgraded:
@@ -193,7 +197,7 @@ class Batch:
         self._put_mark(lane, item, at_ms)
         assert content.resent is not None
         body = content.body
-        if isinstance(body, ResendRequest | Unsupported):
+        if isinstance(body, ResendRequest):
             return
         ask = self.repair.answer(lane, content.resent)
         if ask is None:
@@ -201,7 +205,7 @@ class Batch:
         if isinstance(body, Read):
             self._put_read(lane, body, at_ms)
             self.repair.put_nothing(ask)
-        else:
+        elif not isinstance(body, Unsupported):  # a record of such a one says what it says already
             kind = self._note_medium(lane, ask.row, content)
             self.repair.put_message(lane, ask, kind, (at_ms, plaintext, _flag(lane)))
             metrics.core_received.labels("message").inc()

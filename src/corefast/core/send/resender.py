@@ -160,7 +160,8 @@ class Resender:
         if not asks:
             return 0
         unit = Unit()
-        request = Content(context.random(_ID_BYTES), now_ms, ResendRequest([ask.id for ask in asks]))
+        missing = ResendRequest([ask.id for ask in asks])
+        request = Content(context.random(_ID_BYTES), now_ms, missing, author=context.number)
         renew = {ask.device for ask in asks} if is_renewed else set()
         posts = self._encrypt(unit, lane, [request], bundle, renew)
         spent = budget.spend(now_ms, has_new_session=is_renewed)

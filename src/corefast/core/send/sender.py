@@ -63,12 +63,13 @@ class Order:
         self.medium: Medium | None = None
         self.started = time.perf_counter()
 
-    def write(self, message_id: bytes, at_ms: int, name: str) -> bytes:
-        """Return the plaintext; *name* is that of the business."""
+    def write(self, message_id: bytes, at_ms: int, business: Context) -> bytes:
+        """Return the plaintext."""
         message = self.message
         assert not isinstance(message.body, TemplateCall), "filled in by now"
         reply_to = _reply_to(message.reply_to) if message.reply_to else None
-        return encode_content(Content(message_id, at_ms, message.body, name, reply_to, self.medium))
+        name, author = business.name, business.number
+        return encode_content(Content(message_id, at_ms, message.body, name, reply_to, self.medium, None, None, author))
 
     def more(self, at_ms: int) -> More | None:
         message = self.message
@@ -101,8 +102,8 @@ class Note(Order):
         self.started = time.perf_counter()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def write(self, message_id: bytes, at_ms: int, name: str) -> bytes:
-        return encode_content(Content(message_id, at_ms, self.body))
+    def write(self, message_id: bytes, at_ms: int, business: Context) -> bytes:
+        return encode_content(Content(message_id, at_ms, self.body, author=business.number))
 
     def more(self, at_ms: int) -> More | None:
         return More(is_quiet=True)
@@ -259,7 +260,7 @@ class Sender:
         at_ms = context.clock()
         row = context.next_message.take()
         message_id = context.ids.message_id(row)
-        plaintext, more = order.write(message_id, at_ms, context.name), order.more(at_ms)
+        plaintext, more = order.write(message_id, at_ms, context), order.more(at_ms)
         parts = fan_out(plaintext, lane.devices, context.random)
         post = Post(message_id, lane.number, lane.devices_version, parts, more.expires_ms if more else 0)
         unit = Unit()
@@ -295,7 +296,7 @@ class Sender:
         if lane.is_new:
             context.peers.put(unit, lane.peer, lane.number, lane.devices_version, lane.identity, lane.standing)
             lane.is_new = False
-        context.messages.put(unit, row, lane.peer, at_ms, order.write(message_id, at_ms, context.name))
+        context.messages.put(unit, row, lane.peer, at_ms, order.write(message_id, at_ms, context))
         if (more := order.more(at_ms)) is not None:
             context.messages.put_more(unit, row, more)
         order.also(unit, at_ms)
