@@ -206,6 +206,12 @@ class ContentUnsupported(PeerError):
         super().__init__(f"a body of kind {kind} is not known here")
 
 
+class GroupUnknown(PeerError):
+    """A message is of a group that we do not know, or that its author is not in."""
+
+    code = "group.unknown"
+
+
 class SnapshotInvalid(CorefastError):
     code = "snapshot.invalid"
 

@@ -98,6 +98,9 @@ MAX_GROUP_MEMBERS = 256
 MAX_GROUPS = 10_000
 """Groups of one account, and those that a phone keeps."""
 
+MAX_SUBJECT_CHARACTERS = 128
+"""Characters of a group's subject."""
+
 MAX_RESEND_IDS = 256
 """Ids in one request, and messages of one peer that are asked for at a time."""
 

@@ -40,6 +40,15 @@ def test_item_names_the_sender_whom_the_relay_knows():
     assert (item.sender.id, item.sender.device, item.kind, item.body, item.at_ms) == ("4930", 1, 2, b"abc", desk.now_ms)
 
 
+def test_message_under_a_sender_key_is_an_item_like_any_other_and_kinds_of_the_relay_are_refused():
+    desk = Desk()
+    shop, phone = shop_and_phone(desk)
+    for number, kind in enumerate((Kind.SENDER_KEY, Kind.DELIVERED), 1):
+        desk.post(shop, Post(message_id(number), "4917", 1, [Part(1, kind, b"abc")]))
+    [item] = phone.items
+    assert (item.id, item.kind, item.body) == (message_id(1), Kind.SENDER_KEY, b"abc")
+
+
 def test_post_that_is_not_acked_in_time_is_stored_when_it_is_durable_and_not_before():
     desk = Desk()
     shop, phone = shop_and_phone(desk)

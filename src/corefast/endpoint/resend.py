@@ -12,12 +12,14 @@ import msgspec
 
 from corefast.errors import (
     CiphertextInvalid,
+    GroupUnknown,
     MessageGapTooLarge,
     MessageMacInvalid,
     MessageMalformed,
     MessageReplayed,
     PreKeyUnknown,
     SessionMissing,
+    SignatureInvalid,
 )
 from corefast.limits import (
     MAX_DEVICES,
@@ -27,6 +29,7 @@ from corefast.limits import (
     MAX_RESENDS,
     RESEND_REQUESTS,
 )
+from corefast.wire.content import Content
 
 HOUR_MS = 3_600_000
 ID_BYTES = 16
@@ -44,6 +47,8 @@ _CURABLE = (
     CiphertextInvalid,
     MessageMalformed,
     MessageReplayed,
+    SignatureInvalid,
+    GroupUnknown,
 )
 
 
@@ -85,6 +90,16 @@ def derive_resend_id(message_id: bytes, serial: int) -> bytes:
     goes to all devices of a number: what one of them has seen must not have the id of what another asks for later.
     """
     return sha256(b"corefast resend" + bytes([serial]) + message_id).digest()[:ID_BYTES]
+
+
+def resend_of(content: Content, sent_as: bytes, serial: int) -> tuple[bytes, Content]:
+    """Return the envelope's id and the content of the *serial*-th resend of what left under the id *sent_as*.
+
+    A group's content keeps its own id, which is the same for all members.
+    """
+    envelope_id = derive_resend_id(sent_as, serial)
+    own_id = envelope_id if content.group is None else content.id
+    return envelope_id, msgspec.structs.replace(content, id=own_id, resent=sent_as)
 
 
 def awaited_ids(message_id: bytes) -> list[bytes]:

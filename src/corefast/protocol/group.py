@@ -151,6 +151,14 @@ class GroupSender:
         return cls(_decode(snapshot, _Sending))
 
 
+def distribution_id_of(message: bytes) -> bytes:
+    """Return which chain's sender and group a message names, before anything is verified.
+
+    Raises MessageMalformed, MessageVersionUnsupported.
+    """
+    return _place_of(_fields_of(message, SIGNATURE_SIZE))[0]
+
+
 class GroupReceiver:
     """The chains of one sender in one group."""
 

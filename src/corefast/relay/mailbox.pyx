@@ -49,7 +49,7 @@ cdef class Account:
         if len(post.id) != ID_BYTES:
             return False
         for part in post.parts:
-            if part.kind not in (2, 3) or len(part.body) > MAX_ENVELOPE:
+            if part.kind not in (2, 3, 7) or len(part.body) > MAX_ENVELOPE:
                 return False
         return True
 
