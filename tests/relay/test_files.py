@@ -153,6 +153,57 @@ def test_a_file_is_kept_for_its_time_and_longer_when_its_owner_asks(tmp_path):
     play(main)
 
 
+def test_a_file_that_is_prolonged_or_stored_anew_while_the_sweep_looks_at_it_stays(tmp_path):
+    async def main():
+        clock = Clock()
+        async with relay_at(tmp_path, clock) as (relay, url):
+            shop = await phone_at(url, SHOP)
+            touched, again = await put(shop, FILE), await put(shop, b"again")
+            clock.now_ms += BLOB_LIFE_MS + BLOB_SLACK_MS + 1
+            find = relay._files._store.old
+
+            async def find_and_be_late(before_ms, limit):
+                names = await find(before_ms, limit)
+                if names:
+                    await shop.peer.call(TouchBlob(touched))
+                    await put(shop, b"again")
+                return names
+
+            relay._files._store.old = find_and_be_late
+            await relay.sweep()
+            assert (await get(shop, touched), await get(shop, again, 5)) == (FILE, b"again")
+            assert len(stored(tmp_path)) == 2 and relay._files._used == {SHOP: len(FILE) + 5}
+
+    play(main)
+
+
+def test_a_file_that_is_being_removed_is_not_prolonged_and_what_is_stored_in_its_place_stays(tmp_path):
+    async def main():
+        clock = Clock()
+        async with relay_at(tmp_path, clock) as (relay, url):
+            shop = await phone_at(url, SHOP)
+            touched, again = await put(shop, FILE), await put(shop, b"again")
+            clock.now_ms += BLOB_LIFE_MS + BLOB_SLACK_MS + 1
+            remove, calls = relay._files._files.delete, {}
+
+            async def remove_and_be_slow(name):
+                call = shop.peer.call(TouchBlob(touched)) if name == touched else put(shop, b"again")
+                calls[name] = asyncio.ensure_future(call)
+                async with asyncio.timeout(5):
+                    while not relay._files._turn(name)._waiters:
+                        await asyncio.sleep(0.001)
+                await remove(name)
+
+            relay._files._files.delete = remove_and_be_slow
+            await relay.sweep()
+            assert await refusal(calls[touched]) == "blob.unknown"
+            await calls[again]
+            assert await get(shop, again, 5) == b"again"
+            assert len(stored(tmp_path)) == 1 and relay._files._used == {SHOP: 5}
+
+    play(main)
+
+
 def test_a_number_stores_up_to_its_quota_and_the_same_file_once(tmp_path):
     async def main():
         clock = Clock()

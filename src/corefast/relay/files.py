@@ -6,6 +6,7 @@ Everything is by link key: a connection need not attach, so that files have one 
 import asyncio
 import hashlib
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from corefast.errors import (
     BlobMismatch,
@@ -96,7 +97,8 @@ class Files:
         self._uploads: dict[int, Upload] = {}
         self._last = 0
         self._reads: dict[Client, int] = {}
-        self._keeping: set[bytes] = set()
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        """By name; held by whoever stores, prolongs or removes that file."""
         self._put_rate = Buckets(BLOB_BURST, BLOB_REFILL_PER_S)
         self._read_rate = Buckets(BLOB_READ_BURST, BLOB_READ_REFILL_PER_S)
 
@@ -175,13 +177,8 @@ class Files:
             if upload.hash.digest() != message.name:
                 await self._end(message.upload, upload)
                 raise BlobMismatch("the file is not what its name says")
-            if message.name in self._keeping:
-                raise Overloaded("the same file is being stored already")
-            self._keeping.add(message.name)
-            try:
+            async with self._turn(message.name):
                 await self._keep(message, upload)
-            finally:
-                self._keeping.discard(message.name)
         return Done()
 
     async def _keep(self, message: KeepBlob, upload: Upload) -> None:
@@ -255,10 +252,11 @@ class Files:
     async def touch(self, peer: Peer, message: TouchBlob) -> Done:
         """Keep a file longer; only its owner may, or somebody else's quota would stay filled."""
         device = self._device(peer)
-        row = await self._row(message.name)
-        if row[0] != device.account.number:
-            raise BlobUnknown("this file belongs to another number")
-        await self._store.touch(message.name, self._clock())
+        async with self._turn(message.name):
+            row = await self._row(message.name)
+            if row[0] != device.account.number:
+                raise BlobUnknown("this file belongs to another number")
+            await self._store.touch(message.name, self._clock())
         return Done()
 
     async def _row(self, name: bytes) -> tuple[str, int]:
@@ -275,11 +273,27 @@ class Files:
         for number, upload in list(self._uploads.items()):
             if now_ms - upload.seen_ms > BLOB_IDLE_MS and not upload.turn.locked():
                 await self._end(number, upload)
-        while rows := await self._store.old(now_ms - BLOB_LIFE_MS - BLOB_SLACK_MS, PAGE_ROWS):
-            for name, owner, size in rows:
-                await self._files.delete(name)
-                self._count(owner, -size)
-            await self._store.delete(*(row[0] for row in rows))
+        before_ms = now_ms - BLOB_LIFE_MS - BLOB_SLACK_MS
+        while names := await self._store.old(before_ms, PAGE_ROWS):
+            for name in names:
+                async with self._turn(name):
+                    await self._remove(name, before_ms)
+
+    async def _remove(self, name: bytes, before_ms: int) -> None:
+        """Remove a file unless it was prolonged or stored anew since it was found to be old."""
+        row = await self._store.load(name)
+        if row is None or row[2] >= before_ms:
+            return
+        await self._files.delete(name)
+        await self._store.delete(name)
+        self._count(row[0], -row[1])
+
+    def _turn(self, name: bytes) -> asyncio.Lock:
+        """Return what is to be held meanwhile; it is remembered for as long as somebody holds it or waits for it."""
+        turn = self._turns.get(name)
+        if turn is None:
+            turn = self._turns[name] = asyncio.Lock()
+        return turn
 
     # ── who may ────────────────────────────────────────────────────────────────────────────────────────────────────
 

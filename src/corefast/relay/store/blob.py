@@ -3,10 +3,10 @@
 from corefast.store.database import Database, Row, Statement, Unit
 
 _PUT = Statement("REPLACE INTO stored_blob (name, owner, size, at_ms) VALUES (?, ?, ?, ?)")
-_LOAD = Statement("SELECT owner, size FROM stored_blob WHERE name = ?")
+_LOAD = Statement("SELECT owner, size, at_ms FROM stored_blob WHERE name = ?")
 _TOUCH = Statement("UPDATE stored_blob SET at_ms = ? WHERE name = ?")
 _DELETE = Statement("DELETE FROM stored_blob WHERE name = ?")
-_OLD = Statement("SELECT name, owner, size FROM stored_blob WHERE at_ms < ? ORDER BY at_ms LIMIT ?")
+_OLD = Statement("SELECT name FROM stored_blob WHERE at_ms < ? ORDER BY at_ms LIMIT ?")
 _SUMS = Statement("SELECT owner, sum(size) FROM stored_blob GROUP BY owner")
 
 
@@ -20,7 +20,7 @@ class BlobStore:
         await self._commit(_PUT, name, owner, size, at_ms)
 
     async def load(self, name: bytes) -> Row | None:
-        """Return owner and size."""
+        """Return owner, size, and since when its time runs."""
         rows = await self._database.fetch(_LOAD, name)
         return rows[0] if rows else None
 
@@ -28,15 +28,12 @@ class BlobStore:
         """Begin the file's time anew."""
         await self._commit(_TOUCH, at_ms, name)
 
-    async def delete(self, *names: bytes) -> None:
-        unit = Unit()
-        for name in names:
-            unit.add(_DELETE, name)
-        await self._database.commit(unit)
+    async def delete(self, name: bytes) -> None:
+        await self._commit(_DELETE, name)
 
-    async def old(self, before_ms: int, limit: int) -> list[Row]:
-        """Return name, owner and size of the oldest files from before *before_ms*."""
-        return await self._database.fetch(_OLD, before_ms, limit)
+    async def old(self, before_ms: int, limit: int) -> list[bytes]:
+        """Return the names of the oldest files from before *before_ms*."""
+        return [bytes(name) for (name,) in await self._database.fetch(_OLD, before_ms, limit)]
 
     async def sums(self) -> dict[str, int]:
         """Return the bytes of each owner."""
