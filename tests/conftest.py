@@ -19,6 +19,21 @@ def server() -> "Iterator[MariaDB]":
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail a test that claims to cover what it did not see."""
+    claims = [mark.args for mark in pyfuncitem.iter_markers("covers")]
+    if not claims:
+        return (yield)
+    from tests.api import seen  # as above
+
+    seen.forget()
+    result = yield
+    for claim in claims:
+        assert not (missing := seen.unmet(claim)), f"it claims to cover, but did not see: {missing} of {claim}"
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -58,7 +58,6 @@ class Row(NamedTuple):
 
 
 V1_TITLES = {
-    1000: "Generic error",
     1001: "Message too long",
     1002: "Invalid recipient type",
     1004: "Resource already exists",

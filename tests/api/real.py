@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,23 @@ from api.server import Server, bind
 from corefast.wire.gateway import NewKey, NewKeyMade, Scope
 
 from ..core.world import World, world
-from .front import Reply
+from .client import Client, Reply
 
 PASSWORD = "Admin-Pass-1"
 FRONTS = 2
 
 
-class Business:
-    """What a client of the API has: URLs, the administrator's password and an API key of every scope.
+class Business(Client):
+    """What a client of the API has: fronts, the administrator's password and an API key of every scope."""
 
-    No two requests in a row go to the same front; `port` is that of the latest one.
-    """
-
-    def __init__(self, made: World, core: CoreLink, ports: list[int], session: aiohttp.ClientSession) -> None:
+    def __init__(self, made: World, core: CoreLink, ports: list[int]) -> None:
+        super().__init__(ports)
         self.world = made
         self.core = core
-        self.ports = ports
-        self.port = ports[0]
-        self._turns = cycle(ports)
-        self._session = session
-        self.key = ""
 
-    async def ask(self, method: str, path: str, **options: Any) -> Reply:
-        options.setdefault("headers", {"Authorization": f"Bearer {self.key}"})
-        self.port = next(self._turns)
-        url = f"http://127.0.0.1:{self.port}{path}"
-        async with self._session.request(method, url, allow_redirects=False, **options) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, headers, await response.read())
+    @property
+    def key(self) -> str:
+        return self.headers["Authorization"].removeprefix("Bearer ")
 
     async def login(self, username: str = "admin", password: str = PASSWORD, **body: Any) -> Reply:
         headers = {"Authorization": aiohttp.encode_basic_auth(username, password)}
@@ -56,20 +44,29 @@ class Business:
 @asynccontextmanager
 async def business(folder: Path, **settings: Any) -> AsyncIterator[Business]:
     settings.setdefault("admin_password", PASSWORD)
-    async with world(folder, **settings) as made, AsyncExitStack() as stack:
-        fronts = [await stack.enter_async_context(_front(made, folder)) for _ in range(FRONTS)]
-        core, ports = fronts[0][0], [port for _, port in fronts]
-        connector = aiohttp.TCPConnector(force_close=True)
-        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        found = Business(made, core, ports, session)
-        found.key = (await core.call(NewKey("test", tuple(Scope)), NewKeyMade)).key
-        yield found
+    async with world(folder, **settings) as made, serving(folder / "core", made.port) as (core, ports):
+        found = Business(made, core, ports)
+        key = (await core.call(NewKey("test", tuple(Scope)), NewKeyMade)).key
+        found.headers = {"Authorization": f"Bearer {key}"}
+        try:
+            yield found
+        finally:
+            await found.close()
 
 
 @asynccontextmanager
-async def _front(made: World, folder: Path) -> AsyncIterator[tuple[CoreLink, int]]:
+async def serving(folder: Path, core_port: int) -> AsyncIterator[tuple[CoreLink, list[int]]]:
+    """Serve a core by several fronts; yield a link to it, and the ports."""
+    async with AsyncExitStack() as stack:
+        secret = read_secret(folder / "front.secret")
+        fronts = [await stack.enter_async_context(_front(core_port, secret)) for _ in range(FRONTS)]
+        yield fronts[0][0], [port for _, port in fronts]
+
+
+@asynccontextmanager
+async def _front(core_port: int, secret: bytes) -> AsyncIterator[tuple[CoreLink, int]]:
     """Serve as one process would: with a link, caches and limits of its own."""
-    link = CoreLink(f"127.0.0.1:{made.port}", read_secret(folder / "core" / "front.secret"))
+    link = CoreLink(f"127.0.0.1:{core_port}", secret)
     listener = bind("127.0.0.1", 0)
     server = Server(build(link, asyncio.Event()), listener)
     link.start()

@@ -18,7 +18,8 @@ def named(number):
     return {"X-Corefast-Account": number}
 
 
-@pytest.mark.covers("POST /v1/account", "POST /v1/account/verify", 1005, 1006)
+@pytest.mark.covers("POST /v1/account", "POST /v1/account/verify")
+@pytest.mark.covers("POST /v1/account/verify", 1005)
 def test_number_is_registered_with_a_code_even_when_the_core_starts_again_in_between(tmp_path):
     async def main():
         async with desk(tmp_path, registration="code") as d:
@@ -55,7 +56,8 @@ def test_number_is_registered_with_a_code_even_when_the_core_starts_again_in_bet
     uvloop.run(main())
 
 
-@pytest.mark.covers("GET /v1/account/shards", "POST /v1/account/shards", 1005, 1009)
+@pytest.mark.covers("GET /v1/account/shards", "POST /v1/account", "POST /v1/account/shards")
+@pytest.mark.covers("POST /v1/account/shards", 1005, 1006, 1009)
 def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -85,7 +87,9 @@ def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(t
     uvloop.run(main())
 
 
-@pytest.mark.covers("POST /v1/settings/account/two-step", 1005, 1009)
+@pytest.mark.covers("POST /v1/account", "POST /v1/settings/account/two-step")
+@pytest.mark.covers("POST /v1/account", 1005)
+@pytest.mark.covers("POST /v1/settings/account/two-step", 1009)
 def test_number_with_a_pin_moves_to_who_knows_it(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -105,7 +109,7 @@ def test_number_with_a_pin_moves_to_who_knows_it(tmp_path):
     uvloop.run(main())
 
 
-@pytest.mark.covers("DELETE /v1/settings/account/two-step")
+@pytest.mark.covers("DELETE /v1/settings/account/two-step", "POST /v1/account", "POST /v1/settings/account/two-step")
 def test_pin_is_taken_away_again(tmp_path):
     async def main():
         async with desk(tmp_path, registration="open") as d:
@@ -119,7 +123,10 @@ def test_pin_is_taken_away_again(tmp_path):
     uvloop.run(main())
 
 
-@pytest.mark.covers("POST /v1/account", "POST /v1/account/verify", 1008, 1009, 1011)
+@pytest.mark.covers("POST /v1/account")
+@pytest.mark.covers("GET /v1/account/shards", 1006)
+@pytest.mark.covers("POST /v1/account", 1008, 1009, 1011)
+@pytest.mark.covers("POST /v1/account/verify", 1008)
 def test_what_cannot_be_registered_says_what_to_change(tmp_path):
     async def main():
         async with desk(tmp_path, registration="code") as d:
@@ -144,5 +151,23 @@ def test_what_cannot_be_registered_says_what_to_change(tmp_path):
             await d.relay.close()
             away = await d.ask("POST", "/v1/account", WANTED)
             assert (away.status, away.v1_code) == (503, 1011)
+
+    uvloop.run(main())
+
+
+@pytest.mark.covers("POST /v1/settings/backup", "POST /v1/settings/restore")
+def test_an_account_goes_from_one_core_to_another_by_a_backup(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="open") as d:
+            assert (await d.ask("POST", "/v1/account", WANTED)).status == 201
+            assert (await d.ask("PATCH", "/v1/settings/profile/about", {"text": "Open"})).status == 200
+            made = await d.ask("POST", "/v1/settings/backup", {"password": "Correct-Horse-1"})
+            await d.stop()
+            await d.start("another")
+            taken = {"password": "Correct-Horse-1", "data": made.json["settings"]["data"]}
+            assert (await d.ask("POST", "/v1/settings/restore", taken)).status == 200
+            about = (await d.ask("GET", "/v1/settings/profile/about")).json["settings"]["profile"]["about"]
+            assert about == {"text": "Open"}
+            assert (await d.ask("POST", "/v1/settings/restore", taken)).v1_code == 1005
 
     uvloop.run(main())

@@ -129,7 +129,10 @@ def rsa_pair(bits: int = 2_048, name: str = "localhost") -> tuple[str, str]:
     return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
-@pytest.mark.covers(f"POST {EXTERNAL}", f"DELETE {EXTERNAL}", f"GET {EXTERNAL}/ca", 1006)
+@pytest.mark.covers(
+    "DELETE /v1/certificates/external", "GET /v1/certificates/external/ca", "POST /v1/certificates/external"
+)
+@pytest.mark.covers("DELETE /v1/certificates/external", 1006)
 def test_every_front_shows_one_certificate_which_an_upload_replaces_while_it_runs(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         async with tls_front(b, tmp_path, tls_name=["shop.example"]) as one, tls_front(b, tmp_path) as other:
@@ -166,6 +169,7 @@ def text(b: Business) -> dict[str, str]:
     return {"Authorization": f"Bearer {b.key}", "Content-Type": "text/plain"}
 
 
+@pytest.mark.covers("DELETE /v1/certificates/external", "POST /v1/certificates/external")
 def test_a_front_with_a_file_follows_it_and_an_upload_comes_first(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         authority = make_authority(NOW_MS, "test")
@@ -193,7 +197,7 @@ def test_a_front_with_a_file_follows_it_and_an_upload_comes_first(tmp_path: Path
     trade(main, tmp_path)
 
 
-@pytest.mark.covers(f"POST {EXTERNAL}", f"POST {TRUSTED}", 1009)
+@pytest.mark.covers("POST /v1/certificates/external", "POST /v1/certificates/webhooks/ca", 1009)
 def test_uploads_that_could_not_be_shown_or_trusted_are_refused(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         b.world.clock.now_ms = NOW_MS
@@ -226,7 +230,10 @@ def test_uploads_that_could_not_be_shown_or_trusted_are_refused(tmp_path: Path) 
     trade(main, tmp_path)
 
 
-@pytest.mark.covers(f"GET {TRUSTED}", f"POST {TRUSTED}", f"DELETE {TRUSTED}", 1006)
+@pytest.mark.covers(
+    "DELETE /v1/certificates/webhooks/ca", "GET /v1/certificates/webhooks/ca", "POST /v1/certificates/webhooks/ca"
+)
+@pytest.mark.covers("DELETE /v1/certificates/webhooks/ca", "GET /v1/certificates/webhooks/ca", 1006)
 def test_a_webhook_is_trusted_by_the_authority_that_was_uploaded_until_it_is_taken_back(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         none = await b.ask("GET", TRUSTED)

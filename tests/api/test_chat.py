@@ -1,5 +1,6 @@
 """POST /api/v{N}/chat."""
 
+import pytest
 import uvloop
 
 from corefast.errors import NumberInvalid, Overloaded
@@ -13,6 +14,7 @@ from .front import AUTH, CHAT, front
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_the_call_of_the_readme_works_as_it_is_pasted():
     """`curl -d` says form and sends JSON."""
 
@@ -27,6 +29,7 @@ def test_the_call_of_the_readme_works_as_it_is_pasted():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_any_version_number_will_do_and_nothing_else():
     async def main():
         async with front() as api:
@@ -39,6 +42,7 @@ def test_any_version_number_will_do_and_nothing_else():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_the_key_may_be_in_the_body_or_the_query():
     async def main():
         async with front() as api:
@@ -57,6 +61,7 @@ def test_the_key_may_be_in_the_body_or_the_query():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_a_form_is_read_too():
     async def main():
         async with front() as api:
@@ -70,6 +75,7 @@ def test_a_form_is_read_too():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_fields_that_nobody_knows_are_ignored():
     async def main():
         async with front() as api:
@@ -80,6 +86,7 @@ def test_fields_that_nobody_knows_are_ignored():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_an_attachment_is_sent_as_what_its_name_says():
     async def main():
         cases = [
@@ -118,6 +125,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.covers("POST /api/v7/chat")
 def test_a_malformed_body_is_a_problem_with_what_to_change():
     async def main():
         async with front() as api:

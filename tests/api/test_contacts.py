@@ -15,6 +15,7 @@ from .test_account import FIRST, OTHER, SECOND, WANTED
 TEXT = {"to": CUSTOMER, "type": "text", "text": {"body": "Hello!"}}
 
 
+@pytest.mark.covers("POST /v1/contacts")
 @pytest.mark.covers("POST /v1/contacts", 1008, 1009, 1015)
 def test_contacts_are_told_with_their_input_as_it_was_sent(tmp_path):
     async def main():
@@ -48,7 +49,10 @@ def test_contacts_are_told_with_their_input_as_it_was_sent(tmp_path):
     uvloop.run(main())
 
 
-@pytest.mark.covers("GET /v1/contacts/{wa_id}/identity", "PUT /v1/contacts/{wa_id}/identity", 1006, 1009, 1028)
+@pytest.mark.covers("GET /v1/contacts/{wa_id}/identity", "PUT /v1/contacts/{wa_id}/identity")
+@pytest.mark.covers("GET /v1/contacts/{wa_id}/identity", 1006, 1009)
+@pytest.mark.covers("PUT /v1/contacts/{wa_id}/identity", 1008, 1009)
+@pytest.mark.covers("POST /v1/messages", 1028)
 def test_new_identity_key_has_to_be_acknowledged_before_a_message_leaves(tmp_path):
     async def main(b):
         path = f"/v1/contacts/{CUSTOMER}/identity"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 import uvloop
 
 from api.webhooks.bodies import encode_body
@@ -29,6 +30,7 @@ def feed(core: FakeCore, *events: Event) -> None:
     core.on[ReadEvents] = lambda message: Events(list(events), "cursor2", "cursor0")
 
 
+@pytest.mark.covers("GET /v1/events")
 def test_an_event_has_the_body_that_the_webhook_gets():
     async def main():
         core = FakeCore()
@@ -48,6 +50,7 @@ def test_an_event_has_the_body_that_the_webhook_gets():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events")
 def test_a_poll_is_answered_when_something_happens():
     async def main():
         core, happened = FakeCore(), asyncio.Event()
@@ -69,6 +72,7 @@ def test_a_poll_is_answered_when_something_happens():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events", 1005)
 def test_a_poll_tells_nothing_once_its_key_is_revoked(monkeypatch):
     monkeypatch.setattr("api.auth.KEY_CACHE_MS", 0)
 
@@ -95,6 +99,7 @@ def test_a_poll_tells_nothing_once_its_key_is_revoked(monkeypatch):
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events")
 def test_a_poll_ends_empty_when_the_front_drains():
     async def main():
         core = FakeCore()
@@ -131,6 +136,8 @@ def test_a_client_that_leaves_its_poll_harms_nobody():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events")
+@pytest.mark.covers("GET /v1/events", 1009)
 def test_a_query_that_makes_no_sense_is_refused():
     queries = ("limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1e3", "wait=61", "wait=x", "wait=\u0661")
     queries += ("limit=99999999999999999999", "after=" + "x" * 600, "&".join(f"a{n}=1" for n in range(40)))
@@ -147,6 +154,7 @@ def test_a_query_that_makes_no_sense_is_refused():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events", 1009)
 def test_a_cursor_that_the_core_does_not_know_is_refused():
     def refuse(message):
         raise CursorInvalid("this cursor is none of ours")

@@ -3,6 +3,7 @@
 import hashlib
 
 import msgspec
+import pytest
 import uvloop
 
 from api.idempotency import identity_of
@@ -11,6 +12,7 @@ from api.shapes.messages import SendRequest
 from .front import AUTH, front
 
 
+@pytest.mark.covers("POST /v1/messages", 1009)
 def test_a_blank_idempotency_key_is_refused_rather_than_ignored():
     async def main():
         async with front() as api:

@@ -32,8 +32,7 @@ async def send(business: Business, **message):
     return await business.ask("POST", "/v1/messages", json={"to": CUSTOMER} | message)
 
 
-@pytest.mark.covers("POST /v1/media")
-@pytest.mark.covers("GET /v1/media/{id}", 1006)
+@pytest.mark.covers("DELETE /v1/media/{id}", "GET /v1/media/{id}", "POST /v1/media")
 @pytest.mark.covers("DELETE /v1/media/{id}", 1006)
 def test_a_file_is_put_as_bytes_got_back_and_deleted(tmp_path):
     async def main(business: Business):
@@ -88,8 +87,7 @@ def test_a_file_that_is_not_what_it_says_is_refused(tmp_path):
     trade(main, tmp_path)
 
 
-@pytest.mark.covers("GET /v1/media/{id}", 1005, 1006)
-@pytest.mark.covers("DELETE /v1/media/{id}", 1005, 1006)
+@pytest.mark.covers("DELETE /v1/media/{id}", "GET /v1/media/{id}", 1005, 1006)
 @pytest.mark.covers("POST /v1/media", 1005)
 def test_paths_that_are_no_ids_find_nothing(tmp_path):
     async def main(business: Business):
@@ -138,8 +136,7 @@ def test_a_client_that_hangs_up_leaves_nothing_behind(tmp_path):
     trade(main, tmp_path)
 
 
-@pytest.mark.covers("POST /v1/messages")
-@pytest.mark.covers("GET /v1/messages/{id}")
+@pytest.mark.covers("GET /v1/messages/{id}", "POST /v1/media", "POST /v1/messages")
 def test_each_type_of_medium_is_sent_by_id_and_looked_up(tmp_path):
     async def main(business: Business):
         cases = {
@@ -166,6 +163,8 @@ def test_each_type_of_medium_is_sent_by_id_and_looked_up(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/messages/{id}", "POST /v1/media", "POST /v1/messages")
+@pytest.mark.covers("POST /v1/messages", 1006, 1008, 1009)
 def test_buttons_may_have_a_medium_above_them(tmp_path):
     async def main(business: Business):
         media_id = (await put(business, JPEG)).json["media"][0]["id"]
@@ -193,6 +192,7 @@ def test_buttons_may_have_a_medium_above_them(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/media")
 @pytest.mark.covers("POST /v1/messages", 1006, 1008, 1009, 1010)
 def test_a_message_names_one_medium_that_there_is(tmp_path):
     async def main(business: Business):
@@ -218,6 +218,7 @@ def test_a_message_names_one_medium_that_there_is(tmp_path):
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/media/{id}", "GET /v1/messages/{id}")
 def test_the_webhook_of_a_medium_has_its_id_type_hash_caption_and_name(tmp_path):
     async def main(business: Business):
         world = business.world

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pytest
 import uvloop
 
 from corefast.errors import (
@@ -36,6 +37,7 @@ from ..support.fake_core import KEY, READER, SENDER, FakeCore
 from .front import AUTH, SEND, front
 
 
+@pytest.mark.covers("POST /v1/messages")
 def test_a_text_is_passed_on_as_it_came_and_answered_with_its_id():
     async def main():
         async with front() as api:
@@ -118,6 +120,7 @@ MALFORMED = {
 }
 
 
+@pytest.mark.covers("POST /v1/messages", 1002, 1008, 1009, 1025)
 def test_a_malformed_body_is_refused_with_what_to_change():
     async def main():
         async with front() as api:
@@ -161,6 +164,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.covers("POST /v1/messages", 1001, 1004, 1008, 1009, 1011, 1014, 1015, 1016, 1021, 1023)
 def test_an_error_of_the_core_is_told_in_the_words_of_the_original():
     def refuse(message):
         raise REFUSALS[message.body.body][0]
@@ -179,6 +183,7 @@ def test_an_error_of_the_core_is_told_in_the_words_of_the_original():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1011)
 def test_why_an_account_takes_no_messages_is_told_in_the_cores_words():
     why = "another copy of this account is at the relay; see --adopt-restored"
 
@@ -195,6 +200,7 @@ def test_why_an_account_takes_no_messages_is_told_in_the_cores_words():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1016)
 def test_retry_after_is_the_cores_wish_in_whole_seconds():
     def refuse(message):
         raise Overloaded("full", 2_500)
@@ -208,6 +214,7 @@ def test_retry_after_is_the_cores_wish_in_whole_seconds():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1001)
 def test_a_text_that_the_core_finds_too_long_is_code_1001():
     def judge(message):
         if len(message.body.body) > 4096:
@@ -259,6 +266,7 @@ def test_a_replayed_answer_says_so():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1009)
 def test_an_unusable_idempotency_key_is_refused():
     async def main():
         async with front() as api:
@@ -274,6 +282,7 @@ def test_an_unusable_idempotency_key_is_refused():
 # ── looking up ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.covers("GET /v1/messages/{id}")
 def test_a_message_is_shown_with_its_history():
     view = MessageView(
         id="gBGGx",
@@ -320,6 +329,7 @@ def test_a_message_is_shown_with_its_history():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/messages/{id}")
 def test_an_inbound_message_names_its_sender():
     view = MessageView("ABGGx", "inbound", "49123123456", Text("hi"), State.DELIVERED, [])
 
@@ -334,6 +344,7 @@ def test_an_inbound_message_names_its_sender():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/messages/{id}", 1006)
 def test_a_message_that_is_not_ours_is_not_found():
     def refuse(message):
         raise MessageUnknown("no message has this id")
@@ -364,6 +375,7 @@ def test_a_key_is_taken_as_bearer_or_apikey():
 WRONG = ["", "Bearer", "Bearer wrong", f"Basic {KEY}", KEY, f"Bearer {KEY} x", "Bearer " + "x" * 600, "Bearer \u00fc"]
 
 
+@pytest.mark.covers("GET /v1/events", "GET /v1/health", "POST /v1/messages", 1005)
 def test_a_missing_or_wrong_key_is_401_with_code_1005():
     async def main():
         async with front() as api:
@@ -380,6 +392,7 @@ def test_a_missing_or_wrong_key_is_401_with_code_1005():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/events", "GET /v1/messages/{id}", "POST /v1/messages", 1005)
 def test_a_key_without_the_scope_is_403_with_code_1005():
     async def main():
         async with front() as api:

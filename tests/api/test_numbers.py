@@ -1,5 +1,7 @@
 """Several business numbers behind one front: a key opens its own, and an administrator names one in a header."""
 
+import pytest
+
 from tests.core.world import BUSINESS, CUSTOMER
 
 from .real import trade
@@ -8,6 +10,10 @@ SECOND = "493023125001"
 TEXT = {"to": CUSTOMER, "type": "text", "text": {"body": "Hello!"}}
 
 
+@pytest.mark.covers("GET /v1/events", "GET /v1/messages/{id}")
+@pytest.mark.covers("GET /v1/events", "GET /v1/health", "GET /v1/messages/{id}", 1006)
+@pytest.mark.covers("POST /v1/account", 1005)
+@pytest.mark.covers("POST /v1/messages", 1006, 1008)
 def test_administrator_names_the_number_and_a_key_cannot_leave_its_own(tmp_path):
     async def main(b):
         token = await b.token()
@@ -50,6 +56,9 @@ def test_administrator_names_the_number_and_a_key_cannot_leave_its_own(tmp_path)
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("DELETE /v1/users/{username}", "GET /v1/users")
+@pytest.mark.covers("DELETE /v1/users/{username}", 1005, 1006)
+@pytest.mark.covers("GET /v1/users/{username}", "PUT /v1/users/{username}", 1006)
 def test_users_of_one_number_are_404_to_the_keys_of_another(tmp_path):
     async def main(b):
         admin = {"Authorization": f"Bearer {await b.token()}"}

@@ -21,6 +21,7 @@ from .front import AUTH, front
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.covers("GET /livez")
 def test_alive_says_nothing_about_others():
     def away(message):
         raise LinkLost("away")
@@ -36,6 +37,7 @@ def test_alive_says_nothing_about_others():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /readyz")
 def test_ready_means_that_a_send_would_be_accepted():
     cases = [({}, 200), ({"store_ok": False}, 503), ({"keys_ok": False}, 503), ({"gateway_status": "connecting"}, 200)]
 
@@ -69,6 +71,7 @@ def test_a_front_without_its_core_or_about_to_end_is_not_ready():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /readyz")
 def test_a_flood_of_probes_is_one_call():
     async def main():
         async with front() as api:
@@ -79,6 +82,7 @@ def test_a_flood_of_probes_is_one_call():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /v1/health")
 def test_v1_health_has_the_shape_of_the_original():
     async def main():
         async with front() as api:
@@ -90,6 +94,7 @@ def test_v1_health_has_the_shape_of_the_original():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /metrics")
 def test_metrics_have_the_fronts_figures_and_the_cores_each_family_once():
     def tell(message):
         return Metrics("# HELP corefast_core_x X.\ncorefast_core_x 1\n# HELP process_open_fds N.\nprocess_open_fds 9\n")
@@ -113,6 +118,7 @@ def test_metrics_have_the_fronts_figures_and_the_cores_each_family_once():
     uvloop.run(main())
 
 
+@pytest.mark.covers("GET /metrics")
 def test_metrics_are_served_without_a_core_and_may_need_a_key():
     def away(message):
         raise LinkLost("away")

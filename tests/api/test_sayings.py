@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from corefast.errors import Overloaded
 from corefast.wire import body as bodies
 from corefast.wire.content import Read
@@ -137,6 +139,7 @@ async def send(b: Business, message: dict[str, Any]) -> Any:
     return await b.ask("POST", "/v1/messages", json={"to": TO} | message)
 
 
+@pytest.mark.covers("GET /v1/messages/{id}", "POST /v1/messages")
 def test_each_type_reaches_the_phone_as_it_was_sent_and_is_looked_up_so(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for message, _ in TAKEN:
@@ -170,6 +173,7 @@ def _within(sent: Any, told: Any) -> bool:
     return bool(sent == told)
 
 
+@pytest.mark.covers("POST /v1/messages", 1001, 1008, 1009, 1026, 2015, 2016)
 def test_what_breaks_a_limit_names_the_field(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for message, code, words in REFUSED:
@@ -204,6 +208,7 @@ ANSWERS: list[tuple[bodies.Saying, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.covers("GET /v1/messages/{id}")
 def test_each_type_that_a_customer_sends_is_told_as_the_original_told_it(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         phone = await meet(b.world)
@@ -221,6 +226,8 @@ def test_each_type_that_a_customer_sends_is_told_as_the_original_told_it(tmp_pat
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/messages/{id}", "POST /v1/messages")
+@pytest.mark.covers("POST /v1/messages", 1009)
 def test_a_reaction_names_the_message_that_it_is_on(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         phone = await meet(b.world)
@@ -236,6 +243,7 @@ def test_a_reaction_names_the_message_that_it_is_on(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/messages")
 def test_what_a_business_gives_with_a_message_comes_back_with_its_states(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         await send(b, OPAQUE)
@@ -250,6 +258,7 @@ def test_what_a_business_gives_with_a_message_comes_back_with_its_states(tmp_pat
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/messages")
 def test_a_message_that_waited_longer_than_its_ttl_is_expired(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         relay = b.world.relay
@@ -269,6 +278,8 @@ def test_a_message_that_waited_longer_than_its_ttl_is_expired(tmp_path: Path) ->
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/messages", "PUT /v1/messages/{id}")
+@pytest.mark.covers("PUT /v1/messages/{id}", 1006, 1009)
 def test_reading_tells_the_customer_once_and_the_business_nothing(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         phone = await meet(b.world)

@@ -22,6 +22,7 @@ REQUEST = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 LAST = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
+@pytest.mark.covers("POST /v1/messages", 1009)
 def test_a_body_of_a_megabyte_is_refused_and_the_connection_goes_on():
     async def main():
         async with front() as api:
@@ -37,6 +38,7 @@ def test_a_body_of_a_megabyte_is_refused_and_the_connection_goes_on():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1009)
 def test_the_largest_body_allowed_is_read():
     async def main():
         async with front() as api:
@@ -254,6 +256,7 @@ def test_an_unknown_path_is_404_in_the_shape_of_its_neighbours():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1025)
 def test_every_answer_has_a_request_id_of_its_own():
     async def main():
         async with front() as api:
@@ -265,6 +268,7 @@ def test_every_answer_has_a_request_id_of_its_own():
     uvloop.run(main())
 
 
+@pytest.mark.covers("POST /v1/messages", 1014)
 def test_a_fault_of_ours_is_500_and_tells_nothing():
     def fail(message):
         raise KeyError("49123123456 said secret things")

@@ -15,7 +15,7 @@ async def read(b: Business) -> Any:
     return (await b.ask("GET", PATH)).json["settings"]["application"]
 
 
-@pytest.mark.covers(f"GET {PATH}", f"PATCH {PATH}", f"DELETE {PATH}", 1009, 1025)
+@pytest.mark.covers("DELETE /v1/settings/application", "GET /v1/settings/application", "PATCH /v1/settings/application")
 def test_settings_are_read_changed_and_reset(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         defaults = await read(b)
@@ -39,6 +39,8 @@ def test_settings_are_read_changed_and_reset(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/settings/application", "PATCH /v1/settings/application")
+@pytest.mark.covers("PATCH /v1/settings/application", 1009, 1025)
 def test_what_is_not_allowed_is_named_and_changes_nothing(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         before = await read(b)
@@ -84,7 +86,13 @@ def test_what_is_not_allowed_is_named_and_changes_nothing(tmp_path: Path) -> Non
     trade(main, tmp_path)
 
 
-@pytest.mark.covers(f"GET {PROVIDERS}", f"POST {PROVIDERS}", f"DELETE {PROVIDERS}/{{name}}", 1006, 1008)
+@pytest.mark.covers(
+    "DELETE /v1/settings/application/media/providers/{name}",
+    "GET /v1/settings/application/media/providers",
+    "POST /v1/settings/application/media/providers",
+)
+@pytest.mark.covers("DELETE /v1/settings/application/media/providers/{name}", 1006)
+@pytest.mark.covers("POST /v1/settings/application/media/providers", 1008, 1009)
 def test_media_providers_are_kept_and_wrong_ones_refused(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         given = [
@@ -114,7 +122,9 @@ def test_media_providers_are_kept_and_wrong_ones_refused(tmp_path: Path) -> None
     trade(main, tmp_path)
 
 
-@pytest.mark.covers("POST /v1/settings/backup", "POST /v1/settings/restore", 1005, 1008, 1009)
+@pytest.mark.covers("POST /v1/settings/backup")
+@pytest.mark.covers("POST /v1/settings/backup", 1008, 1009)
+@pytest.mark.covers("POST /v1/settings/restore", 1005, 1009)
 def test_a_backup_is_made_for_administrators_and_restored_where_the_number_is_not_yet(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         made = await b.ask("POST", "/v1/settings/backup", json={"password": "Correct-Horse-1"})
@@ -131,7 +141,23 @@ def test_a_backup_is_made_for_administrators_and_restored_where_the_number_is_no
     trade(main, tmp_path)
 
 
-@pytest.mark.covers(f"GET {PATH}", 1005)
+@pytest.mark.covers(
+    "DELETE /v1/certificates/external",
+    "DELETE /v1/certificates/webhooks/ca",
+    "DELETE /v1/settings/application",
+    "DELETE /v1/settings/application/media/providers/{name}",
+    "GET /v1/certificates/external/ca",
+    "GET /v1/certificates/webhooks/ca",
+    "GET /v1/settings/application",
+    "GET /v1/settings/application/media/providers",
+    "PATCH /v1/settings/application",
+    "POST /v1/certificates/external",
+    "POST /v1/certificates/webhooks/ca",
+    "POST /v1/settings/application/media/providers",
+    "POST /v1/settings/backup",
+    "POST /v1/settings/restore",
+    1005,
+)
 def test_settings_and_certificates_are_for_administrators(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         user = {"username": "ann.smith", "password": "Correct-Horse-1"}

@@ -13,7 +13,10 @@ from .real import PASSWORD, Business, trade
 APP, DB = "/v1/stats/app", "/v1/stats/db"
 
 
-@pytest.mark.covers(f"GET {APP}", f"GET {APP}/internal", f"GET {DB}", f"GET {DB}/internal", "GET /metrics", 1009)
+@pytest.mark.covers(
+    "GET /metrics", "GET /v1/stats/app", "GET /v1/stats/app/internal", "GET /v1/stats/db", "GET /v1/stats/db/internal"
+)
+@pytest.mark.covers("GET /v1/stats/app", "GET /v1/stats/db", 1005, 1009)
 def test_figures_come_in_the_originals_names_as_json_and_as_text(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for body in ("one", "two"):
@@ -55,7 +58,7 @@ def test_figures_come_in_the_originals_names_as_json_and_as_text(tmp_path: Path)
     trade(main, tmp_path)
 
 
-@pytest.mark.covers("GET /v1/support", 1006)
+@pytest.mark.covers("GET /v1/health", "GET /v1/support")
 def test_an_old_diagnostic_tool_finds_what_it_looks_for(tmp_path: Path) -> None:
     """It logs in without a body, then reads support, settings and the webhook's authority."""
 
@@ -82,6 +85,7 @@ def test_an_old_diagnostic_tool_finds_what_it_looks_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.covers("GET /v1/health")
+@pytest.mark.covers("POST /v1/messages", 1023)
 def test_a_failing_node_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         assert (await b.ask("GET", "/v1/health")).json["health"] == {"gateway_status": "connected"}

@@ -91,10 +91,18 @@ async def key_of(b: Business, *scopes: Scope) -> dict[str, str]:
     return {"Authorization": f"Bearer {made.key}"}
 
 
+@pytest.mark.covers(
+    "DELETE /v1/templates/{id}",
+    "GET /v1/templates",
+    "GET /v1/templates/{id}",
+    "POST /v1/templates",
+    "PUT /v1/templates/{id}",
+)
+@pytest.mark.covers("DELETE /v1/templates/{id}", "GET /v1/templates/{id}", 1005, 1006)
+@pytest.mark.covers("POST /v1/messages", 2001)
 @pytest.mark.covers("POST /v1/templates", 1004, 1005, 1008, 1009, 2010, 2011, 2013)
-@pytest.mark.covers("GET /v1/templates/{id}", 1005, 1006)
+@pytest.mark.covers("POST /v1/templates/import", 1005)
 @pytest.mark.covers("PUT /v1/templates/{id}", 1004, 1005, 1006, 1009)
-@pytest.mark.covers("DELETE /v1/templates/{id}", 1005, 1006)
 def test_a_template_is_kept_changed_and_deleted(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         made = await b.ask("POST", "/v1/templates", json=ORDER)
@@ -157,7 +165,8 @@ def test_a_template_is_kept_changed_and_deleted(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
-@pytest.mark.covers("GET /v1/templates", 1005, 1009)
+@pytest.mark.covers("DELETE /v1/templates/{id}", "GET /v1/templates", "POST /v1/templates", "POST /v1/templates/import")
+@pytest.mark.covers("GET /v1/templates", 1009)
 def test_templates_are_listed_page_by_page(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         names = [f"t_{n}" for n in range(5)]
@@ -201,6 +210,7 @@ def test_templates_are_listed_page_by_page(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/templates")
 def test_the_phone_shows_a_template_filled_in_and_its_quick_reply_comes_back(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         assert (await b.ask("POST", "/v1/templates", json=ORDER)).status == 201
@@ -294,7 +304,10 @@ REFUSED: list[tuple[int, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.covers("POST /v1/messages", 2000, 2001, 2004, 2005, 2006, 2007, 2008, 2009, 2010, 2012, 2013, 2014)
+@pytest.mark.covers("POST /v1/templates")
+@pytest.mark.covers(
+    "POST /v1/messages", 1008, 1009, 2000, 2001, 2004, 2005, 2006, 2007, 2008, 2009, 2010, 2012, 2013, 2014
+)
 def test_a_call_that_does_not_fit_its_template_is_refused_with_the_originals_code(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         assert (await b.ask("POST", "/v1/templates", json=ORDER)).status == 201
@@ -314,6 +327,7 @@ def test_a_call_that_does_not_fit_its_template_is_refused_with_the_originals_cod
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/templates")
 @pytest.mark.covers("POST /v1/messages", 1006, 1008, 1009, 2008, 2009, 2012)
 def test_a_medium_is_the_header(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
@@ -364,6 +378,8 @@ def test_a_medium_is_the_header(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("DELETE /v1/templates/{id}", "POST /v1/templates")
+@pytest.mark.covers("POST /v1/messages", 2001)
 def test_a_repeated_send_is_answered_even_when_its_template_is_gone(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         template = await make(b)
@@ -447,7 +463,8 @@ EXPORT = {
 }
 
 
-@pytest.mark.covers("POST /v1/templates/import", 1005, 1008, 1009, 1025)
+@pytest.mark.covers("GET /v1/templates", "POST /v1/templates/import")
+@pytest.mark.covers("POST /v1/templates/import", 1008, 1009, 1025)
 def test_what_the_cloud_api_lists_is_taken_over_as_it_is(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         async def take(body: Any) -> Any:

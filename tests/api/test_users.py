@@ -25,6 +25,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+@pytest.mark.covers("POST /v1/users/login")
 def test_a_login_gives_a_token_that_works_for_seven_days(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         reply = await b.login()
@@ -41,6 +42,7 @@ def test_a_login_gives_a_token_that_works_for_seven_days(tmp_path: Path) -> None
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users/login", 1005)
 def test_wrong_credentials_are_refused_alike(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         wrong = (("admin", "wrong"), ("nobody", PASSWORD), ("admin", ""), ("", PASSWORD), ("Admin", PASSWORD))
@@ -53,6 +55,8 @@ def test_wrong_credentials_are_refused_alike(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users/login")
+@pytest.mark.covers("POST /v1/users/login", 1005, 1009, 1024)
 def test_the_originals_first_login_is_good_for_a_new_password_alone(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for body in ({}, {"other": 1}):
@@ -67,6 +71,8 @@ def test_the_originals_first_login_is_good_for_a_new_password_alone(tmp_path: Pa
     trade(main, tmp_path, admin_password="", compat_first_login=True)
 
 
+@pytest.mark.covers("POST /v1/users/login")
+@pytest.mark.covers("POST /v1/users/login", 1005)
 def test_without_a_given_password_a_random_one_is_made_up_once(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         first = b.world.core.users.first_password
@@ -79,6 +85,7 @@ def test_without_a_given_password_a_random_one_is_made_up_once(tmp_path: Path) -
     trade(main, tmp_path, admin_password="")
 
 
+@pytest.mark.covers("POST /v1/users/login", 1025)
 def test_a_body_that_is_no_json_is_1025(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         headers = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
@@ -89,6 +96,8 @@ def test_a_body_that_is_no_json_is_1025(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("GET /v1/users", "POST /v1/users/login", "POST /v1/users/logout")
+@pytest.mark.covers("GET /v1/users", 1005)
 def test_logout_ends_the_token_on_every_front_and_after_a_restart(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         token, other = await b.token(), await b.token()
@@ -99,6 +108,17 @@ def test_logout_ends_the_token_on_every_front_and_after_a_restart(tmp_path: Path
     trade(main, tmp_path)
 
 
+@pytest.mark.covers(
+    "DELETE /v1/users/{username}",
+    "GET /v1/users",
+    "GET /v1/users/{username}",
+    "POST /v1/users",
+    "POST /v1/users/login",
+    "PUT /v1/users/{username}",
+)
+@pytest.mark.covers("DELETE /v1/users/{username}", "POST /v1/users/login", 1005)
+@pytest.mark.covers("GET /v1/users/{username}", 1005, 1006)
+@pytest.mark.covers("POST /v1/users", 1014)
 def test_an_administrator_makes_shows_changes_and_deletes_users(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         headers = bearer(await b.token())
@@ -126,6 +146,15 @@ def test_an_administrator_makes_shows_changes_and_deletes_users(tmp_path: Path) 
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users", "POST /v1/users/login", "PUT /v1/users/{username}")
+@pytest.mark.covers(
+    "DELETE /v1/users/{username}",
+    "GET /v1/users",
+    "GET /v1/users/{username}",
+    "POST /v1/users",
+    "PUT /v1/users/{username}",
+    1005,
+)
 def test_a_user_sends_and_changes_the_own_password_but_not_other_users(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         admin = bearer(await b.token())
@@ -167,6 +196,7 @@ RULES: list[tuple[dict[str, object], int]] = [
 ]
 
 
+@pytest.mark.covers("POST /v1/users", 1008, 1009)
 def test_what_breaks_the_rules_names_the_field(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for change, code in RULES:
@@ -177,6 +207,8 @@ def test_what_breaks_the_rules_names_the_field(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users/login")
+@pytest.mark.covers("POST /v1/users/login", 1005, 1015)
 def test_guessing_waits_longer_and_longer_and_harms_nobody_else(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         for _ in range(FREE_TRIES):
@@ -194,6 +226,7 @@ def test_guessing_waits_longer_and_longer_and_harms_nobody_else(tmp_path: Path) 
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users/login")
 def test_neither_password_nor_token_nor_hash_is_on_the_disk_in_clear(tmp_path: Path) -> None:
     tokens: list[str] = []
 
@@ -207,6 +240,8 @@ def test_neither_password_nor_token_nor_hash_is_on_the_disk_in_clear(tmp_path: P
         assert secret.encode() not in stored
 
 
+@pytest.mark.covers("POST /v1/users/login")
+@pytest.mark.covers("GET /v1/users", 1005)
 def test_a_forged_token_is_refused(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         token = await b.token()
@@ -225,6 +260,8 @@ def test_a_forged_token_is_refused(tmp_path: Path) -> None:
     trade(main, tmp_path)
 
 
+@pytest.mark.covers("POST /v1/users/login")
+@pytest.mark.covers("POST /v1/users/login", 1005)
 def test_the_command_line_sets_a_forgotten_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main(b: Business) -> None:
         def run(*words: str, password: str = "") -> UserConfig:

@@ -1,0 +1,50 @@
+"""Which test covers which operation and which error code: no cell is empty.
+
+A mark is a promise of its test, and tests/conftest.py holds the test to it: see seen.py.
+"""
+
+from collections import defaultdict
+from importlib import import_module
+from inspect import isfunction
+from pathlib import Path
+
+from api.errors import TABLE, V1_TITLES
+
+from .seen import DESCRIBED, Claim
+
+ROOT = Path(__file__).parents[2]
+CODES = {row.v1_code for row in TABLE.values()}
+"""Codes of the on-premises API that some error of ours is told with."""
+
+
+def marks() -> list[tuple[str, tuple[Claim, ...]]]:
+    """Return each test of the whole tree that claims something, with what it claims."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if "mark.covers" not in path.read_text() or path == Path(__file__):
+            continue
+        module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for name, function in vars(module).items():
+            if name.startswith("test_") and isfunction(function):
+                own = getattr(function, "pytestmark", [])
+                found += [(f"{path.name}::{name}", mark.args) for mark in own if mark.name == "covers"]
+    return found
+
+
+def test_every_operation_and_every_error_code_is_covered_by_a_test() -> None:
+    served, refused = defaultdict(set), defaultdict(set)
+    for test, claim in marks():
+        operations = {each for each in claim if isinstance(each, str)}
+        codes = {each for each in claim if isinstance(each, int)}
+        assert operations and operations <= set(DESCRIBED), (test, operations - set(DESCRIBED))
+        assert codes <= CODES, (test, codes - CODES)
+        for cell in codes:
+            refused[cell].add(test)
+        for operation in operations if not codes else ():
+            served[operation].add(test)
+    assert sorted(set(DESCRIBED) - set(served)) == []
+    assert sorted(CODES - set(refused)) == []
+
+
+def test_every_code_has_a_title_and_every_title_a_code() -> None:
+    assert sorted(set(V1_TITLES) ^ CODES) == []
