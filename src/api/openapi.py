@@ -10,7 +10,7 @@ import msgspec
 
 from api import schema
 from api.errors import TABLE, V1_TITLES
-from api.operation import Operation
+from api.operation import ACCOUNT, Operation
 from api.routes import (
     absent,
     account,
@@ -88,6 +88,7 @@ def describe() -> dict[str, Any]:
         "webhooks": {"event": {"post": _webhook()}},
         "components": {
             "schemas": dict(sorted(components.items())),
+            "parameters": {"Account": ACCOUNT},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import msgspec
 
 from api.errors import TABLE
+from api.schema import NUMBER_EXAMPLE
 from corefast.limits import MAX_BODY_BYTES
 
 JSON_TYPE = "application/json"
@@ -15,6 +16,16 @@ CALLER = ("token.invalid", "scope.missing")
 
 AWAY = ("overloaded", "link")
 BODY = ("body.malformed", "parameter.missing", "parameter.invalid", "body.too_large")
+
+ACCOUNT = {
+    "name": "X-Corefast-Account",
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 32, "examples": [NUMBER_EXAMPLE]},
+    "description": "The business number that this is about; for those who administer several.",
+}
+"""What every operation takes whose caller may have several accounts."""
+
+OF_ACCOUNT = ("account.unknown", "parameter.missing")
 
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -67,6 +78,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     wordless: tuple[int, ...] = ()
     """Statuses of errors that have no body."""
     security: str = "bearer"
+    is_of_account: bool = True
+    """With `bearer`: an administrator of several numbers says which."""
     is_problem: bool = False
 
     @property
@@ -80,7 +93,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         told: dict[str, Any] = {"operationId": self.id, "tags": [self.tag], "summary": self.summary}
         if self.security != "bearer":
             told["security"] = [{self.security: []}] if self.security else []
-        if parameters := [*self._path_parameters(), *self.parameters]:
+        account = ({"$ref": "#/components/parameters/Account"},) if self._takes_account else ()
+        if parameters := [*self._path_parameters(), *self.parameters, *account]:
             told["parameters"] = parameters
         if self.request is not None:
             content = _content(self.request, self.example)
@@ -89,6 +103,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             told["requestBody"] = {"required": not self.is_body_optional, "content": content}
         told["responses"] = self._responses()
         return told
+
+    @property
+    def _takes_account(self) -> bool:
+        return self.security == "bearer" and self.is_of_account
 
     def _path_parameters(self) -> list[dict[str, Any]]:
         names = [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
@@ -105,7 +123,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             told[str(status)] = {"description": _STATUS_WORDS.get(status, "As asked."), "content": _content(shape)}
         schema = {"schema": {"$ref": f"#/components/schemas/{'Problem' if self.is_problem else 'ErrorAnswer'}"}}
         content = {PROBLEM_TYPE if self.is_problem else JSON_TYPE: schema}
-        for status in sorted({TABLE[code].status for code in self.errors}):
+        errors = (*self.errors, *OF_ACCOUNT) if self._takes_account else self.errors
+        for status in sorted({TABLE[code].status for code in errors}):
             refusal: dict[str, Any] = {"description": _STATUS_WORDS[status]}
             told.setdefault(str(status), refusal if status in self.wordless else refusal | {"content": content})
         return told

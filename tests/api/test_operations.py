@@ -166,10 +166,10 @@ def test_the_description_served_is_the_one_in_the_repository():
 
 def test_every_reference_of_the_description_leads_somewhere():
     document = openapi.describe()
-    schemas = document["components"]["schemas"]
+    kinds = document["components"]
     references = re.findall(r'"\$ref":"([^"]+)"', msgspec.json.encode(document).decode())
     assert references
-    assert {reference.removeprefix("#/components/schemas/") for reference in references} <= set(schemas)
+    assert set(references) <= {f"#/components/{kind}/{name}" for kind, found in kinds.items() for name in found}
     names = [one["operationId"] for item in document["paths"].values() for one in item.values()]
     assert len(names) == len(set(names))
 

@@ -14,7 +14,10 @@ function element(tag, attributes = {}, ...children) {
 }
 
 function resolve(schema) {
-  while (schema && schema.$ref) schema = spec.components.schemas[schema.$ref.split("/").pop()];
+  while (schema && schema.$ref) {
+    const [kind, name] = schema.$ref.split("/").slice(-2);
+    schema = spec.components[kind][name];
+  }
   return schema || {};
 }
 
@@ -66,7 +69,7 @@ function fieldTable(title, schema) {
 
 function parameterTable(operation) {
   if (!(operation.parameters || []).length) return null;
-  const rows = operation.parameters.map((parameter) =>
+  const rows = operation.parameters.map(resolve).map((parameter) =>
     element(
       "tr", {},
       element("td", {}, parameter.name, parameter.required ? element("span", { class: "needed" }, " required") : ""),
@@ -106,7 +109,7 @@ function curlLine(method, url, headers, body) {
 }
 
 function tryForm(path, method, operation) {
-  const fields = (operation.parameters || []).map((parameter) => {
+  const fields = (operation.parameters || []).map(resolve).map((parameter) => {
     const input = element("input", { name: parameter.name, placeholder: parameter.description || "" });
     return { parameter, input };
   });

@@ -137,6 +137,7 @@ OPERATIONS = (
         summary="Revoke the token of this request",
         answer=MetaAnswer,
         errors=("token.invalid", *AWAY),
+        is_of_account=False,
     ),
     Operation(
         method="GET",
