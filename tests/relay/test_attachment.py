@@ -3,7 +3,7 @@
 import pytest
 
 from corefast.errors import AttachSuperseded
-from corefast.relay.attachment import Attachments
+from corefast.relay.attachment import Attachments, places_of
 from corefast.wire.messages import Attach
 
 OLD, NEW, OTHER = (bytes([number]) * 16 for number in range(3))
@@ -42,3 +42,29 @@ def test_absurd_commit_number_is_ignored():
     attachments = Attachments([(1, 0, OLD, 5)])
     attachments.saw(1, [0], 2**63)
     assert not attachments.is_changed
+
+
+def test_phone_that_has_a_token_attaches_by_it_alone():
+    attachments = Attachments([])
+    attachments.move(1, Attach())
+    attachments.move(1, Attach([], b"", OLD, 5))
+    attachments.move(1, Attach([], OLD, NEW, 5))
+    for wish in (Attach(), Attach([], OLD, OTHER, 9), Attach([], NEW, OTHER, 4), Attach([0], NEW, OTHER, 9)):
+        with pytest.raises(AttachSuperseded):
+            attachments.move(1, wish)
+    attachments.saw(1, places_of(Attach([], OLD, NEW)), 6)
+    with pytest.raises(AttachSuperseded):
+        attachments.move(1, Attach([], NEW, OTHER, 5))
+    attachments.move(1, Attach([], b"", OTHER, 5, force=True))
+    attachments.recheck(1, Attach([], b"", OTHER, 5))
+    assert not attachments.is_core(1)
+    with pytest.raises(AttachSuperseded):
+        attachments.recheck(1, Attach([], OLD, NEW))
+
+
+def test_token_of_a_phone_opens_no_place_of_a_core():
+    attachments = Attachments([(1, 0, OLD, 5)])
+    assert attachments.is_core(1)
+    for wish in (Attach(), Attach([], OLD, NEW, 5), Attach([], b"", NEW, 5, force=True)):
+        with pytest.raises(AttachSuperseded):
+            attachments.move(1, wish)

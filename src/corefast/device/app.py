@@ -48,6 +48,7 @@ async def _run(settings: PhoneConfig, stop: asyncio.Event) -> Stopped | None:
         code=settings.code,
         pin=settings.pin,
         replace=settings.replace,
+        adopt_restored=settings.adopt_restored,
         identity_policy=Policy(settings.identity_policy),
         resend_hours=settings.resend_hours,
         master_key_file=settings.master_key_file,

@@ -35,6 +35,9 @@ class PhoneConfig(msgspec.Struct, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="registration code, where the relay wants one")] = ""
     pin: Annotated[str, Meta(description="pin of the number, where it has one")] = ""
     replace: Annotated[bool, Meta(description="take the number over from another phone")] = False
+    adopt_restored: Annotated[
+        bool, Meta(description="let this restored copy of a home go on in place of the one it was copied from")
+    ] = False
     identity_policy: Annotated[
         Literal["flag", "block"],
         Meta(description="when a peer's identity key changes: tell and go on, or send nothing until you accept it"),

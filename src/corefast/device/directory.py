@@ -117,6 +117,10 @@ class Directory:
         peer.touched.discard(device)
         self._store.delete_session(unit, peer.number, device)
 
+    def drop_sessions(self, unit: Unit) -> None:
+        """Let *unit* end all sessions; forget what is in memory then."""
+        self._store.drop_sessions(unit)
+
     def forget(self) -> None:
         """Drop all that is in memory: a commit failed, and the store is right."""
         self._peers.clear()

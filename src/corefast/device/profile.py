@@ -32,6 +32,7 @@ from corefast.store.sqlite import open_sqlite
 Clock = Callable[[], int]
 
 LINK_KEY_BYTES = 32
+_TOKEN_BYTES = 16
 
 
 def unix_ms() -> int:
@@ -49,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Pin of the number, where it has one."""
     replace: bool = False
     """Take the number over from another device."""
+    adopt_restored: bool = False
+    """Let a restored copy of a home take the place of the one that it was copied from."""
     identity_policy: Policy = Policy.FLAG
     """Whether we go on writing to a peer whose identity key changed, or wait until the user accepts the new one."""
     resend_hours: int = 24
@@ -134,6 +137,30 @@ class Profile:
                 raise
             self.directory.trim()
 
+    async def commit_encrypted(self, unit: Unit) -> None:
+        """Commit, within a turn, a unit that encrypted something; an older copy of this home has counted fewer."""
+        commit_seq = self.account.commit_seq + 1
+        self.keys.save_commit_seq(unit, commit_seq)
+        await self.database.commit(unit)
+        self._account = self.account._replace(commit_seq=commit_seq)
+
+    async def begin_move(self) -> None:
+        """Have a token for the next attach: committed before the relay hears of it, so a crash between is a retry."""
+        async with self.turn():
+            if not self.account.next_token:
+                await self._save_tokens(self.account.token, self.random(_TOKEN_BYTES))
+
+    async def end_move(self) -> None:
+        """Note that the relay knows us by the new token."""
+        async with self.turn():
+            await self._save_tokens(self.account.next_token, b"")
+
+    async def _save_tokens(self, token: bytes, next_token: bytes) -> None:
+        unit = Unit()
+        self.keys.save_tokens(unit, token, next_token)
+        await self.database.commit(unit)
+        self._account = self.account._replace(token=token, next_token=next_token)
+
     async def set_registered(self, at_ms: int, device: int) -> None:
         """Remember that the relay knows us, as *device* of the number."""
         unit = Unit()
@@ -179,8 +206,20 @@ class Profile:
             self._account = await self.keys.load()
         if number and self.account.number != number:
             raise SetupError(f"this home belongs to +{self.account.number}; choose another --home for another number")
+        if self.options.adopt_restored and self._account is not None:
+            await self._adopt_restored()
         await self.resends.load(self.book)
         await self.sweep()
+
+    async def _adopt_restored(self) -> None:
+        """Begin anew with everybody: another copy may have gone on with the sessions and prekeys that are here."""
+        unit = Unit()
+        self.directory.drop_sessions(unit)
+        self.keys.drop_one_time(unit)
+        self.outbox.drop_parts(unit)
+        self.keys.save_tokens(unit, b"", b"")
+        await self.database.commit(unit)
+        self._account = await self.keys.load()
 
     async def sweep(self) -> None:
         """Forget what is too old to be of use."""

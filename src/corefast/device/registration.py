@@ -23,7 +23,8 @@ REMEDIES = {
     "code.wrong": "the code is wrong, used up or too old; `corefast relay issue-code NUMBER` prints a new one",
     "pin.required": "the number is protected by a pin; --pin passes it on",
     "pin.wrong": "the pin is wrong",
-    "attach.superseded": "this phone was started a second time; the newer one goes on",
+    "attach.superseded": "another copy of this phone's home went on after this one: use that one, or, where it is lost,"
+    " let this one take its place with --adopt-restored",
     "bundle.invalid": "the relay refuses our keys; this is a fault of the program",
     "number.invalid": "the relay refuses this number",
     "device.unlinked": "this device was unlinked from its number, or was away too long; link it again in a new --home",
@@ -45,6 +46,7 @@ class Registration:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._may_replace = profile.options.replace
+        self._may_adopt = profile.options.adopt_restored
 
     async def open(self, peer: Peer) -> None:
         """Register where needed, open the mailbox, fill up the stock; raise `DeviceStopped`, or what ends the link."""
@@ -88,7 +90,12 @@ class Registration:
         return await self._call_attach(peer)
 
     async def _call_attach(self, peer: Peer) -> Attached:
-        answer: Attached = await peer.call(Attach())
+        await self._profile.begin_move()
+        account = self._profile.account
+        wish = Attach([], account.token, account.next_token, account.commit_seq, force=self._may_adopt)
+        answer: Attached = await peer.call(wish)
+        await self._profile.end_move()
+        self._may_adopt = False
         if not self._profile.account.device:
             await self._set_linked(answer.address)
         return answer

@@ -156,7 +156,7 @@ class Resending:
             profile.resends.put_budget(unit, number, spent)
             for ask in asks:
                 profile.resends.set_ask(unit, ask, mark, is_due=True)
-            await profile.database.commit(unit)
+            await profile.commit_encrypted(unit)
             profile.book.budgets[number] = spent
             for ask in asks:
                 ask.identity = mark
@@ -203,7 +203,7 @@ class Resending:
             granted = self._grant(unit, debts, self._identity(peer, bundle))
             contents = {content.id: content for _, content in granted}  # one post for all devices that ask for it
             posts = self._encrypt(unit, peer, list(contents.values()), bundle) if granted else []
-            await profile.database.commit(unit)
+            await profile.commit_encrypted(unit)
         states = dict(zip(contents, await self._post(posts), strict=True))
         unit = Unit()
         for debt, content in granted:
@@ -282,7 +282,7 @@ class Resending:
         waiting = [loop.create_future() for _ in posts]
         self._results.update((post.id, future) for post, future in zip(posts, waiting, strict=True))
         try:
-            self._relay.notify(PostBatch(0, list(posts)))
+            self._relay.notify(PostBatch(self._profile.account.commit_seq, list(posts)))
             await asyncio.wait(waiting, timeout=CALL_TIMEOUT_MS / 1_000)
             return [future.result() if future.done() else None for future in waiting]
         finally:

@@ -270,7 +270,7 @@ class Sending:
                 profile.outbox.save_parts(unit, row.id, version, parts, mark)
                 encrypted.append(row._replace(devices_version=version, parts=parts))
             profile.directory.save(unit, peer)
-            await profile.database.commit(unit)
+            await profile.commit_encrypted(unit)
         return encrypted
 
     async def _fail(self, lane: Lane, rows: list[OutboxRow], error: Exception) -> None:
@@ -293,6 +293,7 @@ class Sending:
     # ── posts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _post(self, rows: Sequence[OutboxRow]) -> None:
+        commit_seq = self._profile.account.commit_seq
         batch: list[Post] = []
         size = 0
         for row in rows:
@@ -301,10 +302,10 @@ class Sending:
             batch.append(Post(row.id, row.recipient, row.devices_version, row.parts))
             size += sum(len(part.body) for part in row.parts)
             if size >= _POST_BYTES:
-                self._relay.notify(PostBatch(0, batch))
+                self._relay.notify(PostBatch(commit_seq, batch))
                 batch, size = [], 0
         if batch:
-            self._relay.notify(PostBatch(0, batch))
+            self._relay.notify(PostBatch(commit_seq, batch))
 
     def _encrypt_again(self, row: OutboxRow) -> None:
         """Put *row* back to its place in its lane; the stored ciphertext is replaced together with the session."""

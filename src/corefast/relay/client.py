@@ -10,16 +10,17 @@ from corefast.wire.messages import Evicted
 class Client:
     """What the relay knows about a connection; it begins as nobody.
 
-    *tokened* are the shards that it holds by token: a core's posts move their commit number.
+    *tokened* is what it holds by token, as `attachment` names it: its posts move the commit numbers.
     """
 
-    __slots__ = ("_router", "device", "outlet", "peer", "tokened")
+    __slots__ = ("_router", "device", "is_core", "outlet", "peer", "tokened")
 
     def __init__(self, peer: Peer, router: Router) -> None:
         self.peer = peer
         self._router = router
         self.device: Device | None = None
         self.outlet: Outlet | None = None
+        self.is_core = False
         self.tokened: list[int] = []
 
     @property
@@ -28,12 +29,12 @@ class Client:
         assert key is not None
         return key
 
-    def open(self, device: Device, shards: list[int], *, has_token: bool) -> None:
+    def open(self, device: Device, shards: list[int], *, tokened: list[int], is_core: bool) -> None:
         """Hold the device's mailboxes of *shards* from now on, and only these."""
         last_mark = self.outlet.mark if self.outlet is not None else 0
         self.leave()
         self.device = device
-        self.tokened = shards if has_token else []
+        self.tokened, self.is_core = tokened, is_core
         self.outlet = Outlet(device, self.peer.notify, self, last_mark)
         self._router.attach(self.outlet, shards)
 

@@ -31,6 +31,6 @@ class Rates(NamedTuple):
 
     def is_exempt(self, client: Client) -> bool:
         """Whether *client* is attached as a core, of a number that may be one."""
-        if not client.tokened or client.device is None:
+        if not client.is_core or client.device is None:
             return False
         return self.bulk is None or client.device.account.number in self.bulk

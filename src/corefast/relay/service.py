@@ -19,7 +19,7 @@ from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Handler, Peer
 from corefast.relay import presence
 from corefast.relay.admission import Admission, Mode
-from corefast.relay.attachment import Attachments
+from corefast.relay.attachment import Attachments, places_of
 from corefast.relay.client import Client
 from corefast.relay.files import Files
 from corefast.relay.linking import Linking
@@ -172,22 +172,23 @@ class Service:
         shards = _check_shards(wish.shards, device.account.shards)
         self._attachments.move(device.row, wish)
         presence.evict(device, shards, "attach.superseded", besides=client)
-        if wish.shards:
-            await self._commit_attach(device, wish)
+        places = places_of(wish)
+        if places:
+            await self._commit_attach(device, wish, places)
         stock = await self._prekeys.count(device)
         self._attachments.recheck(device.row, wish)
         if device.is_gone or not peer.is_open:
             raise NotAttached("the connection ended or the number changed hands")
         presence.evict(device, shards, "attach.superseded", besides=client)
-        client.open(device, shards, has_token=bool(wish.shards))
+        client.open(device, shards, tokened=places, is_core=bool(wish.shards))
         self._linking.saw(device, self._clock())
         wanted = stock.one_time == 0 and stock.one_time_kem == 0
         devices = [each.address.device for each in device.account.devices]
         return Attached(device.address, device.account.devices_version, *stock, wanted, devices)
 
-    async def _commit_attach(self, device: Device, wish: Attach) -> None:
+    async def _commit_attach(self, device: Device, wish: Attach, places: list[int]) -> None:
         unit = Unit()
-        self._attachments.add(unit, device.row, wish.shards)
+        self._attachments.add(unit, device.row, places)
         if wish.force:
             self._prekeys.add_drop(unit, device.row)
         await self._database.commit(unit)
@@ -336,7 +337,7 @@ def _first_device_of(peer: Peer) -> Device:
     device = _device_of(peer)
     if client.outlet is None:
         raise NotAttached("attach first")
-    if device.address.device != 1 or client.tokened:
+    if device.address.device != 1 or client.is_core:
         raise DeviceNotFirst("only the first device of a phone's number links and unlinks others")
     return device
 

@@ -106,10 +106,10 @@ class Registered(msgspec.Struct, frozen=True, array_like=True, tag=2):
 class Attach(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Open the mailbox of this link key's device. → `Attached`; items follow as `Deliver`.
 
-    A phone leaves the rest at its defaults and a newer connection cuts the older one. A core names its shards and
-    moves the token from *token* to *next_token* (16 random bytes that it has already committed): the relay agrees
-    when it knows *token* or already *next_token* (a retry), and when *commit_seq* is not below the highest it has
-    seen; else `attach.superseded`. *force* is the operator's word after a restore.
+    A core names its shards, a phone none. Either moves its token from *token* to *next_token* (16 random bytes that it
+    has already committed): the relay agrees when it knows *token* or already *next_token* (a retry), and when
+    *commit_seq* is not below the highest it has seen; else `attach.superseded`. *force* is the owner's word after a
+    restore. A phone that never had a token may leave it all at its defaults. A newer connection cuts the older one.
     """
 
     shards: list[int] = []

@@ -13,7 +13,8 @@ from corefast.store.database import Database, Statement, Unit
 log = structlog.get_logger()
 
 _LOAD_ACCOUNT = Statement(
-    "SELECT number, registered_ms, link_key, own_keys, device, meeting, name, others FROM account"
+    "SELECT number, registered_ms, link_key, own_keys, device, meeting, name, others, token, next_token, commit_seq"
+    " FROM account"
 )
 _LOAD_PREKEYS = Statement("SELECT kind, id, made_ms, private FROM prekey ORDER BY made_ms, id")
 _CREATE = Statement(
@@ -23,6 +24,8 @@ _CREATE = Statement(
 _SAVE_KEYS = Statement("UPDATE account SET own_keys = ?")
 _SAVE_REGISTERED = Statement("UPDATE account SET registered_ms = ?, device = ?, meeting = x''")
 _SAVE_OTHERS = Statement("UPDATE account SET others = ?")
+_SAVE_TOKENS = Statement("UPDATE account SET token = ?, next_token = ?")
+_SAVE_COMMIT_SEQ = Statement("UPDATE account SET commit_seq = ?")
 _ABANDON = [
     Statement("DELETE FROM account WHERE device = 0"),
     Statement("DELETE FROM prekey"),
@@ -30,12 +33,14 @@ _ABANDON = [
 ]
 _PUT_PREKEY = Statement("INSERT INTO prekey (kind, id, made_ms, private) VALUES (?, ?, ?, ?)")
 _DELETE_PREKEY = Statement("DELETE FROM prekey WHERE kind = ? AND id = ?")
+_DROP_ONE_TIME = Statement("DELETE FROM prekey WHERE kind IN (3, 4)")
 
 
 class Account(NamedTuple):
     """Who this device is. `registered_ms` is 0 until the relay has agreed.
 
     *device* is 0 for one that is being linked, in the slot *meeting*; *others* counts the number's further devices.
+    The relay knows this copy of it by *token*, or by *next_token* while that is on its way, and by *commit_seq*.
     """
 
     number: str
@@ -46,6 +51,9 @@ class Account(NamedTuple):
     meeting: bytes = b""
     name: str = ""
     others: int = 0
+    token: bytes = b""
+    next_token: bytes = b""
+    commit_seq: int = 0
 
 
 class KeyStore:
@@ -63,7 +71,7 @@ class KeyStore:
         rows = await self._database.fetch(_LOAD_ACCOUNT)
         if not rows:
             return None
-        number, registered_ms, link_key, own_keys, device, meeting, name, others = rows[0]
+        number, registered_ms, link_key, own_keys, device, meeting, name, *place = rows[0]
         records = await self._load_prekeys()
         try:
             opened = self._vault.open("account", b"own_keys", own_keys)
@@ -71,7 +79,7 @@ class KeyStore:
             wipe(opened)
             private = self._vault.open("account", b"link_key", link_key)
             shown = self._vault.open("account", b"name", name).decode() if name else ""
-            return Account(number, registered_ms, private, own, device, meeting, shown, others)
+            return Account(number, registered_ms, private, own, device, meeting, shown, *place)
         except (SealBroken, SnapshotInvalid) as error:
             raise SetupError(
                 f"the phone's keys cannot be opened: {error}. Put its own master key file in place, or restore a backup"
@@ -111,6 +119,16 @@ class KeyStore:
 
     def save_others(self, unit: Unit, others: int) -> None:
         unit.add(_SAVE_OTHERS, others, rows=1)
+
+    def save_tokens(self, unit: Unit, token: bytes, next_token: bytes) -> None:
+        unit.add(_SAVE_TOKENS, token, next_token, rows=1)
+
+    def save_commit_seq(self, unit: Unit, commit_seq: int) -> None:
+        unit.add(_SAVE_COMMIT_SEQ, commit_seq, rows=1)
+
+    def drop_one_time(self, unit: Unit) -> None:
+        """Delete all one-time prekeys."""
+        unit.add(_DROP_ONE_TIME)
 
     async def _load_prekeys(self) -> list[KeyRecord]:
         records, damaged = [], 0

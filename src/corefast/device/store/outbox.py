@@ -32,6 +32,7 @@ _FIND = Statement(
 _STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
 _SWEEP = Statement("DELETE FROM outbox WHERE what IN (2, 5) AND state >= 2 AND at_ms < ?")
 _PURGE = Statement("UPDATE outbox SET content = x'' WHERE content <> x'' AND state >= 2 AND at_ms < ?")
+_DROP_PARTS = Statement("UPDATE outbox SET state = 0, parts = NULL WHERE state = 1")
 _PUT_SENT = Statement(
     "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, 1, 2, ?, ?)"
 )
@@ -112,6 +113,10 @@ class OutboxStore:
     ) -> None:
         """Store ciphertexts; of *identity*, the mark of the key that they are for, the first one stays."""
         unit.add(_ENCRYPTED, devices_version, _encode_parts(parts), identity, message_id)
+
+    def drop_parts(self, unit: Unit) -> None:
+        """Forget the ciphertexts that the relay does not have: their messages are encrypted anew."""
+        unit.add(_DROP_PARTS)
 
     async def open_rows(self, after_seq: int, limit: int) -> list[OutboxRow]:
         """Return the first *limit* messages behind *after_seq* that the relay does not have, in order of acceptance."""

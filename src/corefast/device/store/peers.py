@@ -37,6 +37,7 @@ _DELETE_PARTS = Statement(
     "DELETE FROM session_part WHERE peer = ? AND device = ? AND kind = ? AND number BETWEEN ? AND ?"
 )
 _DELETE_ALL_PARTS = Statement("DELETE FROM session_part WHERE peer = ? AND device = ?")
+_DROP_SESSIONS = [Statement("DELETE FROM session"), Statement("DELETE FROM session_part")]
 
 
 class PeerRow(NamedTuple):
@@ -107,6 +108,11 @@ class PeerStore:
     def save_peer(self, unit: Unit, number: str, devices_version: int, identity: bytes, *, is_accepted: bool) -> None:
         sealed = self._vault.seal("peer", number.encode(), identity)
         unit.add(_SAVE_PEER, number, devices_version, sealed, int(is_accepted), rows=1)
+
+    def drop_sessions(self, unit: Unit) -> None:
+        """Forget the sessions with everybody, and who has which identity not."""
+        for statement in _DROP_SESSIONS:
+            unit.add(statement)
 
     def save_session(self, unit: Unit, number: str, device: int, correspondent: Correspondent) -> None:
         """Add the sessions with a device, and of their parts what changed."""

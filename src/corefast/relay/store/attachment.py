@@ -1,4 +1,4 @@
-"""Rows of attachments: which copy of an account may send, and how far it has come."""
+"""Rows of attachments: which copy of an account may send, and how far it has come. A phone's has the shard -1."""
 
 from corefast.store.database import Database, Op, Row, Statement
 
