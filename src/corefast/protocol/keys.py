@@ -1,6 +1,6 @@
 """Keys as they travel: a type byte and the raw key (libsignal, core/curve.rs and protocol/kem.rs)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn, Self
 
 from corefast.errors import KeyMalformed
@@ -36,10 +36,7 @@ class KeyPair:
 
     @classmethod
     def generate(cls, random: Random) -> Self:
-        private = random(PRIVATE_SIZE)
-        pair = cls.from_private(private)
-        wipe(private)
-        return pair
+        return cls(new_private(random))
 
     @classmethod
     def from_private(cls, private: bytes) -> Self:
@@ -66,6 +63,22 @@ class KeyPair:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key is not pickled")
+
+
+def new_private(random: Random) -> curve.PrivateKey:
+    """Return a key made of random(32); raise KeyMalformed if those are not 32 bytes."""
+    private = random(PRIVATE_SIZE)
+    key = curve.PrivateKey(private)
+    wipe(private)
+    return key
+
+
+def agree_each(lead: bytes, pairs: Iterable[tuple[KeyPair, bytes]]) -> bytes:
+    """Return *lead* and, in turn behind it, what each (our pair, their public key) agrees on, 32 bytes each.
+
+    Raises what `KeyPair.agree` does. The caller wipes it.
+    """
+    return curve.agree_each(lead, [(ours._private, raw_public(theirs)) for ours, theirs in pairs])
 
 
 class KemKeyPair:

@@ -8,20 +8,20 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from corefast.native.curve cimport derive_public, derive_shared
+from corefast.native.curve cimport PrivateKey, derive_shared
 from corefast.native.kdf cimport hkdf
-from corefast.native.memory cimport bytes_at, bytes_from, bytes_size, explicit_bzero, wipe_bytes
+from corefast.native.memory cimport bytes_from, explicit_bzero
 from corefast.protocol.chain cimport KEY_SIZE, chain_step
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
 from corefast import limits
 from corefast.errors import (
     KeyAgreementFailed,
-    KeyMalformed,
     MessageGapTooLarge,
     MessageMacInvalid,
     MessageReplayed,
 )
+from corefast.protocol.spare import take_private
 
 cdef const uint8_t *ROOT_INFO = b"WhisperRatchet"
 
@@ -116,15 +116,12 @@ cdef class Ratchet:
         self.sending_index = 0
 
     cdef int prepare_sending(self, random) except -1:
-        """Take our DH step toward their newest ratchet key, with a key pair made of random(32)."""
+        """Take our DH step toward their newest ratchet key, with a new key of ours from *random*."""
         cdef ReceiverChain newest = <ReceiverChain> self.receivers[len(self.receivers) - 1]
-        cdef bytes private = random(KEY_SIZE)
-        if bytes_size(private) != KEY_SIZE:
-            raise KeyMalformed("a private key has 32 bytes")
-        derive_root(self.root, bytes_at(private), newest.their_ratchet, self.root, self.sending_key)
-        memcpy(self.our_private, bytes_at(private), KEY_SIZE)
-        wipe_bytes(private, 1)
-        derive_public(self.our_private, self.our_public)
+        cdef PrivateKey ours = take_private(random)
+        derive_root(self.root, ours.scalar, newest.their_ratchet, self.root, self.sending_key)
+        memcpy(self.our_private, ours.scalar, KEY_SIZE)
+        memcpy(self.our_public, ours.point, KEY_SIZE)
         self.is_sending = True
         return 0
 

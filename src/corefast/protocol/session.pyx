@@ -66,6 +66,7 @@ from corefast.protocol import message as messages
 from corefast.protocol import pqxdh, x3dh
 from corefast.protocol.keys import KeyPair, check_on_curve, encapsulate, raw_public
 from corefast.protocol.pin import Pin
+from corefast.protocol.spare import take_private
 
 cdef enum:
     PUBLIC_SIZE = 33
@@ -358,7 +359,7 @@ cdef object derive_initial(bytes secret, bytes kem_secret):
 def initiate(our_identity, uint32_t our_registration_id, bundle, random, pin=Pin.NONE):
     """Return a session with the device that published *bundle*; raise BundleInvalid or KeyAgreementFailed."""
     bundle.verify(pin)
-    our_base = KeyPair.generate(random)
+    our_base = KeyPair(take_private(random))
     their = x3dh.TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
     secret = x3dh.agree_as_initiator(our_identity, our_base, their)
     kem_id = kem_ciphertext = kem_secret = None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from corefast.native.kdf import hkdf_sha256
 from corefast.native.secret import wipe
-from corefast.protocol.keys import KeyPair
+from corefast.protocol.keys import KeyPair, agree_each
 
 VERSION = 3
 INFO = b"WhisperText"
@@ -39,7 +39,7 @@ class TheirPublics(NamedTuple):
 def agree_as_initiator(our_identity: KeyPair, our_base: KeyPair, their: TheirPublics) -> bytes:
     """X3DH 3.3 for the writer of the first message; raise KeyAgreementFailed. The caller wipes it."""
     pairs = [(our_identity, their.signed), (our_base, their.identity), (our_base, their.signed)]
-    return _agree(pairs if their.one_time is None else [*pairs, (our_base, their.one_time)])
+    return agree_each(DISCONTINUITY, pairs if their.one_time is None else [*pairs, (our_base, their.one_time)])
 
 
 def agree_as_responder(
@@ -47,17 +47,7 @@ def agree_as_responder(
 ) -> bytes:
     """X3DH 3.4 for the reader of the first message; raise KeyAgreementFailed. The caller wipes it."""
     pairs = [(our_signed, their_identity), (our_identity, their_base), (our_signed, their_base)]
-    return _agree(pairs if our_one_time is None else [*pairs, (our_one_time, their_base)])
-
-
-def _agree(pairs: list[tuple[KeyPair, bytes]]) -> bytes:
-    secrets: list[bytes] = []
-    try:
-        secrets += (ours.agree(theirs) for ours, theirs in pairs)
-        return b"".join((DISCONTINUITY, *secrets))
-    finally:
-        while secrets:
-            wipe(secrets.pop())
+    return agree_each(DISCONTINUITY, pairs if our_one_time is None else [*pairs, (our_one_time, their_base)])
 
 
 def derive(secret: bytes) -> InitialKeys:
