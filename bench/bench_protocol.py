@@ -1,4 +1,8 @@
-"""What one session costs on one core: plaintexts of 100 bytes, called from Python as the core calls them."""
+"""What one session costs on one core: plaintexts of 100 bytes, called from Python as the core calls them.
+
+Figures with `_spare` take their key pairs from spare ones, which a program makes in idle moments and which are made
+here where nothing is measured; `session.spare_key` is what one of them costs. All others make them on the spot.
+"""
 
 import os
 from typing import Any
@@ -6,12 +10,15 @@ from typing import Any
 import pytest
 
 from corefast.protocol.bundle import PreKeyBundle
-from corefast.protocol.keys import KemKeyPair, KeyPair
+from corefast.protocol.keys import KemKeyPair, KeyPair, Random
 from corefast.protocol.message import PreKeySignalMessage
+from corefast.protocol.pin import Pin
 from corefast.protocol.session import Session, accept, initiate
+from corefast.protocol.spare import SpareKeys
 
 PLAINTEXT = b"x" * 100
 BATCH = 1_000
+TURNS = 10
 RANDOM = os.urandom
 
 
@@ -46,22 +53,32 @@ class Device:
 ALICE, BOB = Device(), Device()
 
 
-def start() -> tuple[Session, Session]:
-    ours = initiate(ALICE.identity, 1, BOB.bundle, RANDOM)
-    return ours, BOB.accept(ours.encrypt(PLAINTEXT, RANDOM)[1])
+def start(random: Random = RANDOM, pin: Pin = Pin.NONE) -> tuple[Session, Session]:
+    ours = initiate(ALICE.identity, 1, BOB.bundle, random, pin)
+    return ours, BOB.accept(ours.encrypt(PLAINTEXT, random)[1])
 
 
-def turn(sender: Session, receiver: Session) -> None:
-    receiver.decrypt(sender.encrypt(PLAINTEXT, RANDOM)[1], RANDOM)
+def turn(sender: Session, receiver: Session, random: Random = RANDOM) -> None:
+    receiver.decrypt(sender.encrypt(PLAINTEXT, random)[1], random)
 
 
-@pytest.fixture
-def pair() -> tuple[Session, Session]:
-    ours, theirs = start()
+def talking(pin: Pin = Pin.NONE) -> tuple[Session, Session]:
+    ours, theirs = start(pin=pin)
     for _ in range(6):
         turn(theirs, ours)
         turn(ours, theirs)
     return ours, theirs
+
+
+@pytest.fixture
+def pair() -> tuple[Session, Session]:
+    return talking()
+
+
+@pytest.fixture
+def plain_pair() -> tuple[Session, Session]:
+    """Without SPQR: the Double Ratchet's chains alone."""
+    return talking(Pin.WITHOUT_SPQR)
 
 
 def encrypt_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
@@ -69,8 +86,22 @@ def encrypt_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
     benchmark.pedantic(pair[0].encrypt, (PLAINTEXT, RANDOM), rounds=100, iterations=BATCH, warmup_rounds=5)
 
 
+def encrypt_100_plain(benchmark: Any, plain_pair: tuple[Session, Session]) -> None:
+    benchmark.extra_info["name"] = "session.encrypt_plain"
+    benchmark.pedantic(plain_pair[0].encrypt, (PLAINTEXT, RANDOM), rounds=100, iterations=BATCH, warmup_rounds=5)
+
+
 def decrypt_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
     benchmark.extra_info["name"] = "session.decrypt"
+    decrypt_batches(benchmark, pair)
+
+
+def decrypt_100_plain(benchmark: Any, plain_pair: tuple[Session, Session]) -> None:
+    benchmark.extra_info["name"] = "session.decrypt_plain"
+    decrypt_batches(benchmark, plain_pair)
+
+
+def decrypt_batches(measure: Any, pair: tuple[Session, Session]) -> None:
     ours, theirs = pair
 
     def write_batch() -> tuple[tuple[list[bytes]], dict[str, Any]]:
@@ -80,8 +111,8 @@ def decrypt_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
         for message in messages:
             theirs.decrypt(message, RANDOM)
 
-    benchmark.extra_info["messages"] = BATCH
-    benchmark.pedantic(read_batch, setup=write_batch, rounds=100, warmup_rounds=5)
+    measure.extra_info["messages"] = BATCH
+    measure.pedantic(read_batch, setup=write_batch, rounds=100, warmup_rounds=5)
 
 
 def pingpong_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
@@ -94,13 +125,43 @@ def pingpong_100(benchmark: Any, pair: tuple[Session, Session]) -> None:
         turn(theirs, ours)
 
     benchmark.extra_info["messages"] = 2
-    benchmark.pedantic(round_trip, rounds=100, iterations=10, warmup_rounds=5)
+    benchmark.pedantic(round_trip, rounds=100, iterations=TURNS, warmup_rounds=5)
+
+
+def pingpong_100_spare(benchmark: Any, pair: tuple[Session, Session]) -> None:
+    """The same with ratchet keys that were made ahead."""
+    benchmark.extra_info["name"] = "session.pingpong_spare"
+    ours, theirs = pair
+    spare = SpareKeys(RANDOM, 2 * TURNS)
+
+    def round_trips() -> None:
+        for _ in range(TURNS):
+            turn(ours, theirs, spare)
+            turn(theirs, ours, spare)
+
+    benchmark.extra_info["messages"] = 2 * TURNS
+    benchmark.pedantic(round_trips, setup=lambda: spare.fill(2 * TURNS), rounds=100, warmup_rounds=5)
 
 
 def start_session(benchmark: Any) -> None:
     """From a bundle to the first message read: verify, PQXDH on both sides."""
     benchmark.extra_info["name"] = "session.setup"
     benchmark.pedantic(start, rounds=200, warmup_rounds=5)
+
+
+def start_session_spare(benchmark: Any) -> None:
+    """The same with a base key and a ratchet key that were made ahead."""
+    benchmark.extra_info["name"] = "session.setup_spare"
+    spare = SpareKeys(RANDOM, 2)
+    benchmark.pedantic(start, (spare,), setup=lambda: spare.fill(2), rounds=200, warmup_rounds=5)
+
+
+def make_spare_key(benchmark: Any) -> None:
+    """What one key made ahead costs when it is made."""
+    benchmark.extra_info["name"] = "session.spare_key"
+    benchmark.extra_info["messages"] = BATCH // 10
+    spare = SpareKeys(RANDOM, BATCH // 10)
+    benchmark.pedantic(spare.fill, (BATCH // 10,), setup=spare.wipe, rounds=100, warmup_rounds=5)
 
 
 def snapshot(benchmark: Any, pair: tuple[Session, Session]) -> None:

@@ -37,6 +37,10 @@ MAX_ARCHIVED_SESSIONS = 40
 MAX_ARCHIVED_BYTES = 524_288
 """Of all archived sessions with one device: 40 plain ones are 28,000, and one with all skipped keys is 432,000."""
 
+CORE_SPARE_KEYS = 128
+DEVICE_SPARE_KEYS = 8
+"""Keys made ahead in idle moments (`endpoint.refill`): turns and new sessions that may come before the next one."""
+
 # ── content ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MAX_TEXT_CHARACTERS = 4_096

@@ -18,7 +18,8 @@ from corefast.native.kdf import hkdf_sha256
 from corefast.native.secret import wipe
 from corefast.protocol import pqxdh, session, x3dh
 from corefast.protocol.chain import step_chain
-from corefast.protocol.keys import KemKeyPair
+from corefast.protocol.keys import KemKeyPair, Random
+from corefast.protocol.spare import SpareKeys
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, DeviceBundle, PreKeyUpload
 from tests.endpoint.pair import NOW_MS
@@ -128,15 +129,15 @@ class End:
         KeyStore(self.tables, self.vault, 1).put_change(Unit(), change)  # type: ignore[arg-type]
         return change.upload
 
-    def start(self, other: "End", upload: PreKeyUpload, place: int) -> None:
+    def start(self, other: "End", upload: PreKeyUpload, place: int, random: Random = random) -> None:
         key, kem = upload.one_time[place], upload.one_time_kem[place]
         device = DeviceBundle(1, other.own.registration_id, upload.signed, kem, key)
         bundle = Bundle("49123123456", other.own.identity.public, 1, [device])
         self.them.start(self.own, bundle_of(bundle, device), random)
 
-    def write(self, text: bytes) -> tuple[int, bytes]:
+    def write(self, text: bytes, random: Random = os.urandom) -> tuple[int, bytes]:
         self.sent += 1
-        return self.them.encrypt(text, os.urandom)
+        return self.them.encrypt(text, random)
 
     def read(self, message: tuple[int, bytes]) -> None:
         opened = self.them.decrypt(self.own, *message, os.urandom)
@@ -201,6 +202,29 @@ def message_keys(keys: Keys, index: int) -> Keys:
     return found
 
 
+def use_spare_keys(alice: End, bob: End, upload: PreKeyUpload) -> None:
+    """Three keys made ahead: one starts a session, one is its ratchet key, one is never used."""
+    kept: Keys = {}
+
+    def random(size: int) -> bytes:
+        value = os.urandom(size)
+        kept[f"spare {len(kept)}"] = hex_of(value)
+        return value
+
+    spare = SpareKeys(random, 3)
+    spare.fill(3)
+    look("made ahead: once", kept)
+    alice.start(bob, upload, 2, spare)
+    look("a spare base key: gone", {"spare 2": kept.pop("spare 2")})
+    bob.read(alice.write(b"first", spare))
+    look("a spare ratchet key: once", kept)
+    alice.read(bob.write(b"answer"))
+    look("a spare ratchet key, after the turn: gone", {"spare 1": kept.pop("spare 1")})
+    look("not used: once", kept)
+    spare.wipe()
+    look("not used, wiped: gone", kept)
+
+
 def main() -> None:
     spy_on_starts()
     keep_freed_memory()
@@ -260,6 +284,7 @@ def main() -> None:
     bob.write(b"and the next")
     look("message keys, used: gone", found)
 
+    use_spare_keys(alice, bob, upload)
     bob.save(), bob.them.rest()
     keys = bob.keys()
     bob.them.rest()

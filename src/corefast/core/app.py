@@ -31,12 +31,14 @@ from corefast.core.store.keys import AccountRow, KeyStore, find_account, load_ac
 from corefast.core.store.settings import SettingStore
 from corefast.core.store.span import FIRST_ACCOUNT
 from corefast.core.store.users import UserStore
+from corefast.endpoint.refill import Refill
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import AccountRegistered, CorefastError, NumberInvalid, Overloaded, SetupError
-from corefast.limits import MAX_ACCOUNTS
+from corefast.limits import CORE_SPARE_KEYS, MAX_ACCOUNTS
 from corefast.link.secure import responder_psk
 from corefast.net.client import parse_relay_url
 from corefast.net.server import Server, serve
+from corefast.net.sweep import swept
 from corefast.net.transport import Handler, Peer
 from corefast.process import announce, lock_directory
 from corefast.store.database import Unit
@@ -67,11 +69,12 @@ def location_of(config: CoreConfig | MigrateConfig) -> Location:
 class Core:
     """One core over one database, with the accounts in it. Made by `open`, reachable after `listen`."""
 
-    def __init__(self, config: CoreConfig, folder: Path, process: Process, number: str) -> None:
+    def __init__(self, config: CoreConfig, folder: Path, process: Process, number: str, refill: Refill) -> None:
         self._config = config
         self._number = number
         self._folder = folder
         self.process = process
+        self.refill = refill
         self.directory = Directory()
         self.rota = Rota()
         self.keys = ApiKeys(process, ApiKeyStore(process.database, process.vault), self.directory)
@@ -98,9 +101,10 @@ class Core:
         vault = Vault(master_key, os.urandom)
         database = await open_database(location_of(config), f"core {SHARD}")
         try:
-            process = await open_process(database, vault, SHARD, clock, os.urandom)
+            refill = Refill(os.urandom, CORE_SPARE_KEYS)
+            process = await open_process(database, vault, SHARD, clock, refill.keys)
             database.on_batch(_measure)
-            core = cls(config, folder, process, number)
+            core = cls(config, folder, process, number, refill)
             await core._load()
             return core
         except BaseException:
@@ -238,6 +242,7 @@ class Core:
             await business.close()
         await self.registrations.close()
         await self.process.database.close()
+        self.refill.keys.wipe()
 
     async def _drain(self) -> None:
         """Wait for the commits, and so the answers, of all calls that were accepted: units commit in order."""
@@ -288,7 +293,8 @@ async def main(config: CoreConfig, stop: asyncio.Event) -> None:
             numbers = ", ".join(core.directory.numbers)
             announce(ready="core", listen=f"{shown}:{port}", number=numbers, refusal=refusal, **first)
             core.on_stopped = lambda number, refusal: announce(event="stopped", number=number, refusal=refusal)
-            await stop.wait()
+            with swept(core.refill):
+                await stop.wait()
         finally:
             await core.close()
     finally:

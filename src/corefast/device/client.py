@@ -51,6 +51,7 @@ from corefast.errors import (
     SetupError,
 )
 from corefast.net.client import RelayUrl, parse_relay_url
+from corefast.net.sweep import swept
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.body import Attachment, MediaKind, Saying, Text
@@ -374,14 +375,15 @@ class Device:
         loop.call_soon(self._resending.resume)
 
     async def _keep_up(self) -> None:
-        """Rotate prekeys of a device that stays connected for weeks, and forget what is old."""
-        while True:
-            await asyncio.sleep(UPKEEP_S)
-            with contextlib.suppress(CorefastError):
-                await self._profile.sweep()
-            if (peer := self._connection.peer) is not None:
+        """Rotate prekeys of a device that stays connected for weeks, forget what is old, make keys ahead."""
+        with swept(self._profile.refill):
+            while True:
+                await asyncio.sleep(UPKEEP_S)
                 with contextlib.suppress(CorefastError):
-                    await self._registration.rotate(peer)
+                    await self._profile.sweep()
+                if (peer := self._connection.peer) is not None:
+                    with contextlib.suppress(CorefastError):
+                        await self._registration.rotate(peer)
 
     # ── the link's handler ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,11 +18,13 @@ from corefast.device.store.keys import Account, KeyStore
 from corefast.device.store.outbox import OutboxStore
 from corefast.device.store.peers import PeerStore
 from corefast.device.store.resend import ResendStore
+from corefast.endpoint.refill import Refill
 from corefast.endpoint.resend import HOUR_MS, Book
 from corefast.endpoint.stock import OwnKeys
 from corefast.endpoint.trust import Policy
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import CorefastError, SetupError
+from corefast.limits import DEVICE_SPARE_KEYS
 from corefast.process import lock_directory
 from corefast.protocol.keys import Random
 from corefast.store.database import Database, Unit
@@ -69,7 +71,8 @@ class Profile:
         self.database = database
         self.options = options
         self.clock = options.clock
-        self.random = options.random
+        self.refill = Refill(options.random, DEVICE_SPARE_KEYS)
+        self.random = self.refill.keys
         self.keys = KeyStore(database, vault)
         self.inbox = InboxStore(database, vault)
         self.outbox = OutboxStore(database, vault)
@@ -194,6 +197,7 @@ class Profile:
 
     async def close(self) -> None:
         await self.database.close()
+        self.refill.keys.wipe()
         if self._lock is not None:
             self._lock.close()
 

@@ -1,7 +1,9 @@
 """One timer for a loop: every peer's deadlines are looked at once a second."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 SWEEP_INTERVAL_MS = 1_000
@@ -53,3 +55,14 @@ def sweep_of(loop: asyncio.AbstractEventLoop) -> Sweep:
     if sweep is None:
         sweep = _sweeps[loop] = Sweep(loop)
     return sweep
+
+
+@contextlib.contextmanager
+def swept(member: Ticking) -> Iterator[None]:
+    """Have *member* ticked by the running loop's sweep inside."""
+    sweep = sweep_of(asyncio.get_running_loop())
+    sweep.add(member)
+    try:
+        yield
+    finally:
+        sweep.discard(member)

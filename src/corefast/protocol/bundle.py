@@ -39,7 +39,7 @@ class PreKeyBundle(msgspec.Struct, frozen=True):
         if (self.one_time_id is None) != (self.one_time_public is None):
             raise BundleInvalid("a one-time prekey has an id and a key")
         ids = (self.registration_id, self.signed_id, self.kem_id or 0, self.one_time_id or 0)
-        if not all(0 <= number < ID_LIMIT for number in ids):
+        if min(ids) < 0 or max(ids) >= ID_LIMIT:
             raise BundleInvalid("an id is out of range")
         if self.one_time_public is not None:
             _check_public(self.one_time_public)
