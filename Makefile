@@ -52,8 +52,11 @@ types: setup ## mypy, and each .pyi against its module
 	$(BIN)/mypy
 	MYPYPATH=src $(BIN)/stubtest --ignore-disjoint-bases $(STUBBED)
 
+# The tests start hundreds of processes: those read what is compiled, also where the caller's Python keeps nothing.
+test galera peers clients compose-test: export PYTHONDONTWRITEBYTECODE =
+
 test: setup setup-mysql ## every test; a skip is a failure
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 galera: setup setup-galera ## the database as a cluster of three nodes
 	COREFAST_GALERA=1 $(BIN)/python -m pytest tests/galera

@@ -8,6 +8,19 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.mariadb import MariaDB
 
+LONG = ("scenarios", "device", "ops", "api", "store", "relay", "core")
+"""Folders whose files take long, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes long first: two processes that share the files then end at the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return LONG.index(folder) if folder in LONG else len(LONG)
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def server() -> "Iterator[MariaDB]":

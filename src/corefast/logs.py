@@ -8,13 +8,32 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
 from corefast.errors import CorefastError, SetupError
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Let nobody import *package* within the block, unless somebody has."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+# structlog would load rich, a quarter of a program's start, for tracebacks with the values of all variables: keys and
+# words among them. Who wants those imports structlog first.
+with _without("rich"):
+    import structlog
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 get_logger = structlog.get_logger
 

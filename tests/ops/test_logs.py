@@ -70,6 +70,11 @@ def test_an_unknown_level_is_refused():
         logs.setup("relay", "loud")
 
 
+def test_the_library_behind_the_logs_loads_no_other_for_pictures_of_crashes():
+    program = "import sys, corefast.logs; assert 'rich' not in sys.modules; import rich"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 LIBRARY = """
 import structlog
 from corefast.logs import log_crash

@@ -6,16 +6,14 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
-
 from corefast.errors import CorefastError, LinkLost
 from corefast.link.secure import initiator_ik
-from corefast.logs import log_crash
+from corefast.logs import get_logger, log_crash
 from corefast.net.client import RelayUrl, connect
 from corefast.net.transport import Handler, Peer
 from corefast.wire.codec import relay_codec
 
-log = structlog.get_logger()
+log = get_logger()
 
 FIRST_DELAY_MS = 100
 LAST_DELAY_MS = 5_000

@@ -4,14 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
-import structlog
-
 from corefast.device.event import Event, Stored
 from corefast.device.profile import Profile
 from corefast.device.receiving import stored_event
+from corefast.logs import get_logger
 from corefast.store.database import Unit
 
-log = structlog.get_logger()
+log = get_logger()
 
 MAX_NOTICES = 10_000
 """Status and connection events kept for a reader who is late; the oldest are dropped, the store still knows them."""

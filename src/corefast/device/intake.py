@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import structlog
-
 from corefast.device.event import Offline
 from corefast.device.feed import Feed
 from corefast.device.profile import Profile
@@ -17,7 +15,7 @@ from corefast.device.sending import Sending
 from corefast.device.siblings import Siblings
 from corefast.errors import BusyError, CorefastError, CreditExceeded, RemoteRefused
 from corefast.limits import MAX_UNACKED_ITEMS
-from corefast.logs import log_crash
+from corefast.logs import get_logger, log_crash
 from corefast.net.transport import Peer
 from corefast.wire.messages import (
     Ack,
@@ -32,7 +30,7 @@ from corefast.wire.messages import (
     SlotJoined,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Intake:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import msgspec
-import structlog
 
 from corefast.address import canonical_number
 from corefast.device.bounds import check_received
@@ -32,13 +31,13 @@ from corefast.endpoint.cipher import Correspondent, Opened, identity_in
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
 from corefast.errors import CallerError, ContentMalformed, CorefastError, IdentityChanged
-from corefast.logs import log_crash
+from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
 from corefast.wire.body import Saying
 from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content, read_content
 from corefast.wire.messages import Item, Kind
 
-log = structlog.get_logger()
+log = get_logger()
 
 FAILED_CODE = "message.undelivered"
 """Why the relay failed a message: its recipient's number went to somebody else before it was fetched."""

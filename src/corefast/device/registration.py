@@ -1,18 +1,17 @@
 """How a device makes itself known to the relay, and keeps the stock of its prekeys there full."""
 
-import structlog
-
 from corefast.address import Address
 from corefast.device.connection import DeviceStopped
 from corefast.device.profile import Profile
 from corefast.endpoint.stock import StockChange
 from corefast.errors import RemoteRefused
 from corefast.limits import MAX_DEVICE_ID
+from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.messages import Attach, Attached, LinkDevice, PutPreKeys, Register, Registered
 
-log = structlog.get_logger()
+log = get_logger()
 
 _UNKNOWN_CODES = ("number.unknown", "link.not_attached")
 """The relay does not know our link key: it was set up anew, or the number has another owner now."""

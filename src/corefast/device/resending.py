@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 import msgspec
-import structlog
 
 from corefast.device.directory import FIRST_VERSION, KnownPeer
 from corefast.device.profile import Profile
@@ -21,12 +20,12 @@ from corefast.endpoint.resend import ID_BYTES, Ask, Budget, Outcome, derive_rese
 from corefast.endpoint.trust import Policy
 from corefast.errors import BusyError, CallTimeout, ContentMalformed, CorefastError, LinkLost, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
-from corefast.logs import log_crash
+from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
 from corefast.wire.content import Content, ResendRequest, decode_content, encode_content
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
-log = structlog.get_logger()
+log = get_logger()
 
 _AT_ONCE = 16
 """Messages resent by one unit."""

@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
-import structlog
-
 from corefast.device.directory import FIRST_VERSION, KnownPeer
 from corefast.device.event import Limited, StatusChanged
 from corefast.device.pace import Pace
@@ -34,11 +32,11 @@ from corefast.errors import (
     StoreError,
 )
 from corefast.limits import MAX_UNANSWERED_POSTS
-from corefast.logs import log_crash
+from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
-log = structlog.get_logger()
+log = get_logger()
 
 MAX_WAITING = 20_000
 """Accepted messages that the relay does not have; more are refused, so that memory stays bounded."""

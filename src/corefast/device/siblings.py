@@ -3,8 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from corefast.device.connection import Connection, FindRelay
 from corefast.device.event import DevicesNews, Event, LinkFailed, LinkOffered
 from corefast.device.link_code import SECRET_BYTES, LinkCode
@@ -15,6 +13,7 @@ from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow
 from corefast.errors import BusyError, HandshakeFailed, LinkLost, RemoteRefused
 from corefast.limits import SLOT_LIFE_MS
+from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.wire.content import Content, Sent, encode_content
 from corefast.wire.messages import (
@@ -29,7 +28,7 @@ from corefast.wire.messages import (
     UnlinkDevice,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Siblings:

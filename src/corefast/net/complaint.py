@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator
 from functools import cache
 
-import structlog
-
 from corefast.errors import BusyError, CallerError, CorefastError, PeerError
+from corefast.logs import get_logger
 
 INTERVAL_S = 1.0
 
-_log = structlog.get_logger("corefast.net")
+_log = get_logger("corefast.net")
 
 
 class Complaints:

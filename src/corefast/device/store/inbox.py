@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-import structlog
-
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.limits import MESSAGE_TTL_MS
+from corefast.logs import get_logger
 from corefast.store.database import Database, Row, Statement, Unit
 
-log = structlog.get_logger()
+log = get_logger()
 
 _CHUNK = 64
 _MARKS = ", ".join("?" * _CHUNK)

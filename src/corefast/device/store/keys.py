@@ -2,15 +2,14 @@
 
 from typing import NamedTuple
 
-import structlog
-
 from corefast.endpoint.stock import KeyKind, KeyRecord, OwnKeys, StockChange
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SetupError, SnapshotInvalid
+from corefast.logs import get_logger
 from corefast.native.secret import wipe
 from corefast.store.database import Database, Statement, Unit
 
-log = structlog.get_logger()
+log = get_logger()
 
 _LOAD_ACCOUNT = Statement(
     "SELECT number, registered_ms, link_key, own_keys, device, meeting, name, others, token, next_token, commit_seq"

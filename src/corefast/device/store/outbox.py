@@ -4,15 +4,15 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
-import structlog
 
 from corefast.device.store.inbox import What
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
+from corefast.logs import get_logger
 from corefast.store.database import Database, Row, Statement, Unit
 from corefast.wire.messages import Part
 
-log = structlog.get_logger()
+log = get_logger()
 
 _ACCEPT = Statement(
     "INSERT OR IGNORE INTO outbox (id, recipient, what, state, at_ms, content) VALUES (?, ?, ?, 0, ?, ?) RETURNING seq"

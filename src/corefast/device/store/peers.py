@@ -2,16 +2,15 @@
 
 from typing import NamedTuple
 
-import structlog
-
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.selection import SessionPart
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken, SnapshotInvalid
+from corefast.logs import get_logger
 from corefast.native.secret import wipe
 from corefast.store.database import Database, Statement, Unit
 
-log = structlog.get_logger()
+log = get_logger()
 
 _LOAD_PEER = Statement("SELECT devices_version, identity, is_accepted FROM peer WHERE number = ?")
 _LOAD_SESSIONS = Statement("SELECT device, snapshot FROM session WHERE number = ?")
