@@ -62,6 +62,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     stats = Stats(core, keys)
     contacts = Contacts(core, keys)
     services = Services(core, keys)
+    figures = MetricsView(core, keys, is_open=open_metrics)
     routes = [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
@@ -105,12 +106,15 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/services/media/gc", services.media),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
-        Route("/metrics", MetricsView(core, keys, is_open=open_metrics).resource),
+        Route("/metrics", figures.resource),
+        Route("/v1/metrics", figures.v1),
         Route("/openapi.json", docs.openapi),
         *Absent(keys).routes,
         *(Route(path, asset) for path, asset in docs.assets.items()),
     ]
-    return Router(routes, redirect_slashes=False, default=Fallback())
+    fallback = Fallback()
+    fallback.router = Router(routes, redirect_slashes=False, default=fallback)
+    return fallback.router
 
 
 def now_ms() -> int:

@@ -37,6 +37,10 @@ ACCOUNT_HEADER = b"x-corefast-account"
 """Names the number that a request is about, for those who administer several."""
 
 
+VENDOR_HEADER = b"d360-api-key"
+"""Where clients of a large vendor's hosted form of the same API put their key, bare."""
+
+
 class Keys:
     """Checks API keys; a good answer is reused for `KEY_CACHE_MS`, so a revoked key dies within that time."""
 
@@ -70,6 +74,8 @@ class Keys:
     def token_of(request: Request) -> bytes:
         """Return the key in the Authorization header; raise `TokenInvalid` where there is none."""
         header = request.header(b"authorization")
+        if not header and (named := request.header(VENDOR_HEADER).strip()):
+            header = b"apikey " + named
         if not header:
             raise TokenInvalid("the API key is missing: send Authorization: Bearer cf_…")
         found = _CREDENTIALS.fullmatch(header)

@@ -1,5 +1,6 @@
 """Bodies into structs, and the decoder's complaints into sentences that say what to change."""
 
+import contextlib
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -32,18 +33,31 @@ class JsonBody:
     """Decodes JSON bodies of one struct type; safe against any bytes."""
 
     def __init__(self, shape: Any) -> None:
+        self._shape = shape
         self._decode = msgspec.json.Decoder(shape).decode
 
     def decode(self, body: bytes) -> Any:
-        """Return the struct; raise `BodyMalformed`, `ParameterMissing` or `ParameterInvalid`."""
+        """Return the struct; raise `BodyMalformed`, `ParameterMissing` or `ParameterInvalid`.
+
+        A field that is null counts as left out where null is none of its values: clients send all fields they have.
+        """
         if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and depth_of(body) > MAX_JSON_DEPTH:
             raise ParameterInvalid(f"JSON nests at most {MAX_JSON_DEPTH} levels deep here")
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:
+            if "got `null`" in str(error):
+                with contextlib.suppress(msgspec.ValidationError):
+                    return msgspec.convert(_without_nulls(msgspec.json.decode(body)), self._shape)
             raise explain(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BodyMalformed(f"Unable to decode json from the request: {_syntax(error, body)}") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def depth_of(body: bytes) -> int:

@@ -3,8 +3,9 @@
 `python -m api.openapi` prints it; docs/openapi.json is that output.
 """
 
+import re
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -65,6 +66,9 @@ _TAGS = {
 }
 
 
+_REFERENCE = re.compile(r"#/components/schemas/(\w+)")
+
+
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document."""
     structs = {struct for operation in OPERATIONS for struct in operation.structs}
@@ -72,6 +76,7 @@ def describe() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         sorted(structs, key=lambda struct: struct.__name__), ref_template="#/components/schemas/{name}"
     )
+    _permit_nulls(components)
     _, hooks = msgspec.json.schema_components((Body,), ref_template="#/components/schemas/Webhook{name}")
     components |= {f"Webhook{name}": shape for name, shape in hooks.items()}
     return {
@@ -100,6 +105,34 @@ def describe() -> dict[str, Any]:
         },
         "x-errors": _errors(),
     }
+
+
+def _permit_nulls(components: dict[str, Any]) -> None:
+    """Say of the optional fields of requests what `api.decode` does: null is as good as leaving one out."""
+    waiting = [_name_of(operation.request) for operation in OPERATIONS if not isinstance(operation.request, str | None)]
+    seen: set[str] = set()
+    while waiting:
+        if (name := waiting.pop()) in seen:
+            continue
+        seen.add(name)
+        shape = components[name]
+        waiting += _REFERENCE.findall(msgspec.json.encode(shape).decode())
+        for field, told in shape.get("properties", {}).items():
+            if field not in shape.get("required", ()):
+                shape["properties"][field] = _or_null(told)
+
+
+def _or_null(told: dict[str, Any]) -> dict[str, Any]:
+    if {"type": "null"} in told.get("anyOf", ()):
+        return told
+    if "enum" not in told and isinstance(told.get("type"), str):
+        return told | {"type": [told["type"], "null"]}
+    words = {key: told[key] for key in ("description", "default") if key in told}
+    return {"anyOf": [{key: value for key, value in told.items() if key not in words}, {"type": "null"}]} | words
+
+
+def _name_of(shape: Any) -> str:
+    return str((get_args(shape) or (shape,))[0].__name__)
 
 
 def _paths() -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """One HTTP request as the routes see it: headers, query and a body of bounded size."""
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
 from api.errors import BodyTooLarge, ClientGone
+from api.multipart import FORM, Form
 from corefast.errors import ParameterInvalid
 from corefast.limits import MAX_BODY_BYTES
 
@@ -60,10 +62,11 @@ class Request:
             raise ParameterInvalid(f"the query has at most {MAX_QUERY_FIELDS} fields, percent-encoded") from None
 
     async def body(self, most: int = MAX_BODY_BYTES) -> bytes:
-        """Return the whole body.
+        """Return the whole body, without the byte order mark that some editors and clients put before any text.
 
         Raises `BodyTooLarge` as soon as it is known to have more than *most* bytes, `ClientGone` when it breaks off.
         """
+        self._refuse_coding()
         announced = self.header(b"content-length")
         if announced and int(announced) > most:
             raise BodyTooLarge(f"a body has at most {most} bytes")
@@ -78,7 +81,7 @@ class Request:
             raise ClientGone()
         if len(body) > most:
             raise BodyTooLarge(f"a body has at most {most} bytes")
-        return body
+        return body.removeprefix(BOM_UTF8)
 
     @property
     def announced(self) -> int:
@@ -87,6 +90,7 @@ class Request:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, of any size, however long it takes while it comes; raise `ClientGone`."""
+        self._refuse_coding()
         self._scope.get("extensions", {}).get(PATIENCE, _nothing)()
         while True:
             message = await self._receive()
@@ -96,6 +100,22 @@ class Request:
                 yield body
             if not message.get("more_body", False):
                 return
+
+    def _refuse_coding(self) -> None:
+        """Raise `ParameterInvalid` for a compressed body: nothing here would know what is in it."""
+        if self.header(b"content-encoding").lower() not in (b"", b"identity"):
+            raise ParameterInvalid("Content-Encoding is not taken in requests: send the body as it is")
+
+    async def file(self, pieces: AsyncIterator[bytes]) -> tuple[str, AsyncIterator[bytes]]:
+        """Return type and bytes of the file in the body *pieces*: all of it, or the first file of a form.
+
+        The type is empty where the client names none. Raises what `Form` raises.
+        """
+        kind = self.header(b"content-type")
+        if not kind.lower().startswith(FORM):
+            return kind.decode("latin-1"), pieces
+        form = Form(kind, pieces)
+        return await form.open(), form.file()
 
     async def disconnected(self) -> None:
         """Return once the client has gone; the body must have been read, or be of no interest."""

@@ -73,7 +73,7 @@ def quoted_by(wanted: shapes.SendRequest) -> str:
 def ttl_ms_of(wanted: shapes.SendRequest) -> int:
     """Return how long *wanted* may wait for its recipient, 0 where that is not said."""
     ttl = wanted.ttl
-    if ttl is None:
+    if ttl is None or ttl == shapes.Ttl():
         return 0
     if isinstance(ttl, shapes.Ttl):
         ttl = ((ttl.days * 24 + ttl.hours) * 60 + ttl.minutes) * 60 + ttl.seconds

@@ -245,11 +245,11 @@ def test_options_and_head_are_served():
 def test_an_unknown_path_is_404_in_the_shape_of_its_neighbours():
     async def main():
         async with front() as api:
-            for path in ("/v1", "/v1/", "/v1/messages/", "/v1/nothing", "/v1/messages/x/y"):
+            for path in ("/v1", "/v1/", "/v1/nothing", "/v1/nothing/", "/v1/messages/x/y"):
                 for method in ("GET", "POST", "PATCH"):
                     reply = await api.ask(method, path)
                     assert (path, reply.status, reply.v1_code) == (path, 404, 1006)
-            for path in ("/", "/v2", "/v11/messages", "/api", "/docs/../secret", "/%00", "/docs/%2e%2e/app.py"):
+            for path in ("//", "/v2", "/v11/messages", "/api", "/docs/../secret", "/%00", "/docs/%2e%2e/app.py"):
                 reply = await api.ask("GET", path)
                 assert (path, reply.status, reply.problem) == (path, 404, "path.unknown")
 

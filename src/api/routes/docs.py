@@ -8,6 +8,7 @@ from api.request import Request
 from api.resource import Resource
 
 _FILES = {
+    "/": ("docs.html", b"text/html; charset=utf-8"),  # balancers of the original looked there
     "/docs": ("docs.html", b"text/html; charset=utf-8"),
     "/docs/docs.css": ("docs.css", b"text/css; charset=utf-8"),
     "/docs/docs.js": ("docs.js", b"text/javascript; charset=utf-8"),

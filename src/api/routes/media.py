@@ -36,12 +36,12 @@ class MediaFiles:
 
     async def _put(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.SEND)
-        mime = request.header(b"content-type").decode("latin-1")
-        if not mime:
+        if not request.header(b"content-type"):
             raise ParameterMissing("Content-Type is missing: the MIME type of the file, such as image/jpeg")
         if request.announced > MAX_MEDIA_BYTES:
             raise BodyTooLarge(f"a file has at most {MAX_MEDIA_BYTES} bytes")
-        info = await put_media(self._core, key.account, mime, request.pieces())
+        mime, pieces = await request.file(request.pieces())
+        info = await put_media(self._core, key.account, mime, pieces)
         return answer_json(200, MediaAnswer([MediaItem(info.id)]))
 
     async def _get(self, request: Request) -> Answer:
@@ -76,7 +76,7 @@ OPERATIONS = (
         path="/v1/media",
         id="putMedia",
         tag="media",
-        summary="Put a file: its bytes as they are, Content-Type says of what type",
+        summary="Put a file: its bytes as they are, Content-Type says of what type; or a form with one file",
         request="application/octet-stream",
         answer=MediaAnswer,
         errors=(

@@ -1,6 +1,6 @@
 """/metrics: the front's own figures and the core's, in the Prometheus text format."""
 
-from api.answer import NO_CACHE, PROBLEMS, Answer, answer_json
+from api.answer import NO_CACHE, PROBLEMS, V1, Answer, answer_json
 from api.auth import Keys
 from api.figures import as_own
 from api.gateway import Core
@@ -30,11 +30,19 @@ class MetricsView:
         self._core = core
         self._keys = keys
         self._is_open = is_open
-        self.resource = Resource("metrics", PROBLEMS, GET=self._read)
+        self.resource = Resource("metrics", PROBLEMS, GET=self._scrape)
+        self.v1 = Resource("v1.metrics", V1, GET=self._read)
 
-    async def _read(self, request: Request) -> Answer:
+    async def _scrape(self, request: Request) -> Answer:
         if not self._is_open:
             await self._keys.require(request)
+        return await self._tell(request, "prometheus")
+
+    async def _read(self, request: Request) -> Answer:
+        await self._keys.require(request)
+        return await self._tell(request, "json")
+
+    async def _tell(self, request: Request, default: str) -> Answer:
         try:
             found = await self._core.call(GetMetrics(), Metrics, timeout_ms=_TIMEOUT_MS, link_wait_ms=_TIMEOUT_MS // 4)
             theirs, is_up = found.text, 1
@@ -42,7 +50,7 @@ class MetricsView:
             theirs, is_up = "", 0
         own = metrics.render("api", "link") + _CORE_UP.format(is_up)
         text = own + _without(theirs, names_in(own))
-        form = request.query().get("format", "prometheus")
+        form = request.query().get("format", default)
         if form == "json":
             return answer_json(200, {"metrics": as_own(text), "meta": META})
         if form != "prometheus":
@@ -80,5 +88,16 @@ OPERATIONS = (
         is_problem=True,
         note="Prometheus text, and JSON with ?format=json; with --no-open-metrics it takes a key.",
         security="",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/metrics",
+        id="metricsV1",
+        tag="operations",
+        summary="The same as JSON, and as text with ?format=prometheus",
+        answer=MetricsAnswer,
+        also_text=True,
+        parameters=(FORMAT,),
+        errors=("token.invalid", "parameter.invalid"),
     ),
 )

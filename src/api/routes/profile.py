@@ -1,9 +1,11 @@
 """/v1/settings/profile and /v1/settings/business: what the account tells of itself."""
 
 import secrets
+from collections.abc import AsyncIterator
 from typing import Any
 
-from msgspec import Raw
+import msgspec
+from msgspec import UNSET, Raw
 
 from api.answer import NO_CACHE, V1, Answer, answer_json
 from api.auth import Keys
@@ -72,7 +74,7 @@ class ProfileRoutes:
 
     async def _get_business(self, request: Request) -> Answer:
         found = await self._read(request)
-        return answer_json(200, BusinessAnswer(BusinessSettings(Business(profile=found.business))))
+        return answer_json(200, BusinessAnswer(BusinessSettings(Business(profile=_whole(found.business)))))
 
     async def _set_business(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.ADMIN)
@@ -117,10 +119,11 @@ class ProfileRoutes:
 
     async def _set_photo(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.ADMIN)
-        body = await request.body(MAX_PHOTO_BYTES)
+        kind, file = await request.file(_alone(await request.body(MAX_PHOTO_BYTES)))
+        body = b"".join([piece async for piece in file])
         if not body:
             raise ParameterInvalid("send the picture as the body, with its Content-Type")
-        mime = request.header(b"content-type").partition(b";")[0].strip().lower().decode("latin-1")
+        mime = kind.partition(";")[0].strip().lower()
         upload = secrets.token_hex(16)
         pieces = [body[at : at + PHOTO_PART_BYTES] for at in range(0, len(body), PHOTO_PART_BYTES)]
         for part, piece in enumerate(pieces):
@@ -132,6 +135,17 @@ class ProfileRoutes:
         caller = await self._keys.require(request, Scope.ADMIN)
         await self._core.call(SetPhoto(caller.account, "", 0, ""), PhotoView)
         return answer_json(200, MetaAnswer())
+
+
+async def _alone(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _whole(profile: BusinessProfile) -> BusinessProfile:
+    """Return *profile* with all its fields: clients generated from descriptions of the original ask for each."""
+    absent = {name: [] if name == "websites" else "" for name in profile.__struct_fields__}
+    known = {name: value for name, value in msgspec.structs.asdict(profile).items() if value is not UNSET}
+    return BusinessProfile(**absent | known)
 
 
 def _operation(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:

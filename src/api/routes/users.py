@@ -56,7 +56,7 @@ class Users:
     async def _login(self, request: Request) -> Answer:
         username, password = read_basic(request)
         body = await request.body()
-        wanted: LoginRequest = self._login_body.decode(body) if body.strip() else LoginRequest()
+        wanted: LoginRequest = self._login_body.decode(body) if body.strip() not in (b"", b"null") else LoginRequest()
         made = await self._core.call(Login(username, password, request.client, wanted.new_password), LoggedIn)
         ends = datetime.fromtimestamp(made.expires_ms // 1_000, UTC).isoformat(" ")
         return answer_json(200, LoginAnswer([TokenItem(made.token, ends)]))
