@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from pytest import raises
 
+from corefast.core.media.folder import Folder
 from corefast.core.media.kind import check_head, check_kind, read_mime, sniff, sticker_flaw
 from corefast.core.media.media import MEDIA_LIFE_MS
 from corefast.endpoint.media import Opening, Sealing, is_mime
@@ -357,10 +358,68 @@ def test_a_medium_without_a_sound_description_is_an_unreadable_message(tmp_path)
 
 
 @pytest.mark.one_engine
+def test_no_call_waits_for_the_disk_on_which_a_file_is_kept_or_read(tmp_path, monkeypatch):
+    """The disk stands still until the loop has answered somebody: on the loop it would do so for ever."""
+    calls = []
+
+    async def main(world: World):
+        await met(world)
+        loop = asyncio.get_running_loop()
+
+        def slow(function):
+            def stand_still(*args, **options):
+                calls.append(function.__name__)
+                asyncio.run_coroutine_threadsafe(answered(), loop).result(5)
+                return function(*args, **options)
+
+            stand_still.__name__ = function.__name__
+            return stand_still
+
+        class SlowFile:
+            def __init__(self, file):
+                self.file = file
+                self.close = file.close
+
+            def __getattr__(self, name):
+                return slow(getattr(self.file, name))
+
+        async def answered():
+            await world.front.call(GetMessage(BUSINESS, sent.id))
+
+        def begin(folder):
+            file, part = begin_at_once(folder)
+            return SlowFile(file), part
+
+        def open_slowly(folder, name):
+            file = open_at_once(folder, name)
+            return file and SlowFile(file)
+
+        open_at_once, begin_at_once = Folder.open, Folder.begin
+        open_slowly.__name__ = "open"
+
+        sent = await world.send("before")
+        monkeypatch.setattr(Folder, "open", slow(open_slowly))
+        monkeypatch.setattr(Folder, "begin", slow(begin))
+        for name in ("finish", "remove", "sweep", "load"):
+            monkeypatch.setattr(Folder, name, slow(getattr(Folder, name)))
+        receive(world, JPEG)
+        (event,) = await world.events(1, EventKind.MESSAGE)
+        await fetched(world)
+        world.relay.blobs.kept.clear()
+        assert await get(world, event.media.id) == JPEG
+        await world.business.media.sweep()
+        await world.front.call(DeleteMedia(BUSINESS, event.media.id))
+        await world.business.media.load()
+        assert set(calls) == {*"open begin finish remove sweep load read writelines seek flush fileno".split()}
+
+    story(main, tmp_path)
+
+
+@pytest.mark.one_engine
 def test_the_folder_of_received_media_stays_within_its_size(tmp_path):
     async def main(world: World):
         await met(world)
-        world.business.media._files._limit = 2 * len(JPEG) + 100
+        world.business.media._files._folder.limit = 5 * len(JPEG) // 2
         for number in range(4):
             receive(world, JPEG + bytes([number]))
         events = await world.events(4, EventKind.MESSAGE)
@@ -368,7 +427,7 @@ def test_the_folder_of_received_media_stays_within_its_size(tmp_path):
         assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 2
         for number, event in enumerate(events):
             assert await get(world, event.media.id) == JPEG + bytes([number])
-        world.business.media._files._limit = 1
+        world.business.media._files._folder.limit = 1
         for number, event in enumerate(events):
             assert await get(world, event.media.id) == JPEG + bytes([number])
         assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 1

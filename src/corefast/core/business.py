@@ -20,6 +20,7 @@ from corefast.core.feed.events import Feed
 from corefast.core.feed.rota import Rota
 from corefast.core.feed.webhooks import Webhooks
 from corefast.core.media.files import Files
+from corefast.core.media.folder import Folder
 from corefast.core.media.link import MediaLink
 from corefast.core.media.media import Media
 from corefast.core.message import Messages
@@ -159,9 +160,9 @@ class Business:
 
     def _make_media(self) -> Media:
         context, config = self.context, self._config
-        folder = Path(config.data_dir) / MEDIA / str(context.account)
+        folder = Folder(Path(config.data_dir) / MEDIA / str(context.account), config.media_cache_mb * MEGABYTE)
         link = MediaLink(config.relay, self.account.link_key)
-        files = Files(folder, link, config.media_cache_mb * MEGABYTE, context.clock)
+        files = Files(folder, link, context.clock)
         return Media(context, link, files, config.networks(), self.settings.providers)
 
     def _connect_parts(self) -> None:

@@ -101,7 +101,7 @@ class Media:
         }
 
     async def load(self) -> None:
-        self._files.load()
+        await self._files.load()
         await self.downloads.load()
 
     async def close(self) -> None:
@@ -179,7 +179,7 @@ class Media:
             if reading.is_over:
                 return MediaPart(b"", True)
             try:
-                data, is_last = reading.next()
+                data, is_last = await reading.next()
             except Exception:
                 self._end(request.number)
                 raise
@@ -191,7 +191,7 @@ class Media:
         unit = Unit()
         self._context.media.delete(unit, row.id)
         await self._context.database.commit(unit)
-        self._files.forget(row.medium)
+        await self._files.forget(row.medium)
         return Done()
 
     async def _row(self, media_id: str) -> MediaRow:
@@ -307,7 +307,7 @@ class Media:
     async def sweep(self) -> int:
         """Forget customers' media after their time, on the disk too, ours long after the relay did; return how many."""
         now_ms = self._context.clock()
-        self._files.sweep((now_ms - BLOB_LIFE_MS) / 1_000)
+        await self._files.sweep((now_ms - BLOB_LIFE_MS) / 1_000)
         received = await self._drop_old(Direction.IN, now_ms - BLOB_LIFE_MS)
         return received + await self._drop_old(Direction.OUT, now_ms - 2 * MEDIA_LIFE_MS)
 
