@@ -1,7 +1,9 @@
 import asyncio
+import time
 
 import pytest
 
+from corefast.core.send import results
 from corefast.errors import RemoteRefused
 from corefast.wire.body import Text
 from corefast.wire.gateway import EventKind, Idempotency, Send, State
@@ -196,6 +198,28 @@ def test_changed_device_list_is_fetched_and_waiting_messages_keep_their_order(tm
         assert [second.read(post.parts[1]).body.body for post in taken] == [str(n) for n in range(30)]
         assert_no_position_used_twice(world.relay.posts)
         assert await world.events(0, EventKind.IDENTITY_CHANGED) == []
+
+    story(main, tmp_path)
+
+
+def test_relay_that_says_again_and_again_that_the_list_is_another_one_is_asked_ever_more_seldom(tmp_path, monkeypatch):
+    async def main(world):
+        monkeypatch.setattr(results, "_FIRST_REFUSAL_MS", 100)
+        honest = world.relay.decide
+        world.relay.decide = lambda post: PostState.DEVICES_CHANGED
+        began = time.monotonic()
+        for number in range(3):
+            await world.send(str(number))
+        for count, elapsed_s in ((9, 0.0), (12, 0.1), (15, 0.3)):
+            await world.relay.until(lambda count=count: len(world.relay.posts) >= count)
+            assert time.monotonic() - began >= elapsed_s
+        assert len(world.relay.fetched) <= 5
+        world.relay.decide = honest
+        lane = world.business.lanes.get(CUSTOMER)
+        async with asyncio.timeout(5):
+            await world.statuses(6)
+        assert lane.changes == 0
+        assert_no_position_used_twice(world.relay.posts)
 
     story(main, tmp_path)
 

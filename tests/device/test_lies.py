@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from corefast.address import Address
-from corefast.device import IdentityNews, MessageReceived, Ready, StatusChanged, Unreadable
+from corefast.device import IdentityNews, MessageReceived, Ready, StatusChanged, Unreadable, sending
 from corefast.device.receiving import Delivery
 from corefast.device.sending import Sending
 from corefast.errors import CreditExceeded
@@ -155,6 +155,29 @@ def test_result_of_no_time_is_a_result(tmp_path, relay_url, monkeypatch, at_ms):
             await alice.device.send_text(w.bob, "hello")
             [sent] = await alice.until(StatusChanged, status="sent")
             assert 0 <= sent.at_ms <= 2**52
+
+    run(main)
+
+
+def test_result_of_a_later_release_is_no_failure(tmp_path, relay_url, monkeypatch):
+    take_results = Sending.take_results
+    states = [99, 6]
+
+    async def lying(self, results: list[PostResult]):
+        if states:
+            results = [replace(each, state=states.pop()) for each in results]
+        await take_results(self, results)
+
+    async def main():
+        w = World(tmp_path, relay_url)
+        monkeypatch.setattr(Sending, "take_results", lying)
+        monkeypatch.setattr(sending, "RETRY_MS", 20)
+        async with w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await alice.until(Ready), await bob.until(Ready)
+            await alice.device.send_text(w.bob, "hello")
+            await alice.until(StatusChanged, status="sent")
+            await bob.until(MessageReceived, text="hello")
+            assert not states
 
     run(main)
 

@@ -50,6 +50,9 @@ MAX_WAIT_MS = 60_000
 _FINAL_CODES = ("number.unknown", "number.invalid")
 """Answers of the relay after which a message fails; all others are tried again."""
 
+_FINAL_STATES = (PostState.STORED, PostState.DELIVERED, PostState.UNKNOWN)
+"""All others, those of a later release among them, mean that a post is made again."""
+
 _LAST_MS = 2**52
 """What a relay says of a later time is not stored."""
 
@@ -149,8 +152,8 @@ class Sending:
                 continue
             if result.state == PostState.DEVICES_CHANGED:
                 self._encrypt_again(row)
-            elif result.state == PostState.REFUSED:
-                if result.retry_after_ms > 0:
+            elif result.state not in _FINAL_STATES:
+                if result.state == PostState.REFUSED and result.retry_after_ms > 0:
                     limited.append(row)
                     wait_ms = max(wait_ms, min(result.retry_after_ms, MAX_WAIT_MS))
                 else:

@@ -87,6 +87,7 @@ class Lane:
         "backlog",
         "is_blocked",
         "failures",
+        "changes",
         "is_used",
     )
 
@@ -120,6 +121,8 @@ class Lane:
         self.is_blocked = False
         """The relay refused a post of this lane: what follows waits with it."""
         self.failures = 0
+        self.changes = 0
+        """How often the relay said, since it took a post, that the device list is another one."""
         self.is_used = True
         """Somebody asked for this lane since it was last looked at."""
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from corefast import metrics
 from corefast.core.context import Context
-from corefast.core.send.lane import Entry, Lanes
+from corefast.core.send.lane import Entry, Lane, Lanes
 from corefast.core.send.outbox import Outbox
 from corefast.core.send.preparer import Preparer
 from corefast.core.send.resender import Resender
@@ -18,6 +18,9 @@ log = get_logger()
 
 _FIRST_REFUSAL_MS, _LAST_REFUSAL_MS = 500, 60_000
 _COMMIT_RETRY_MS = 500
+
+_FREE_CHANGES = 2
+"""Changes of a device list in a row that are followed at once; a relay that goes on is asked ever more seldom."""
 
 
 class Results:
@@ -69,7 +72,7 @@ class Results:
             lane.outdate()
             self._statuses.ended(unit, entry.row, lane.peer, at_ms, RECEIVER_INCAPABLE)
         elif state == PostState.DEVICES_CHANGED:
-            lane.outdate()
+            self._outdate(lane)
             lane.put_back(entry.row)
             self._preparer.wake(lane)
             return False
@@ -77,8 +80,17 @@ class Results:
             lane.failures += 1
             self._outbox.block(entry, min(_FIRST_REFUSAL_MS << min(lane.failures, 10), _LAST_REFUSAL_MS))
             return False
-        lane.failures = 0
+        lane.failures = lane.changes = 0
         return True
+
+    def _outdate(self, lane: Lane) -> None:
+        """Have a new bundle fetched, after a pause where the last ones did not help."""
+        if lane.devices_version:  # else it is the same change, told of another post
+            lane.changes += 1
+            if lane.changes > _FREE_CHANGES:
+                doubled = min(lane.changes - _FREE_CHANGES - 1, 10)
+                self._lanes.block(lane, min(_FIRST_REFUSAL_MS << doubled, _LAST_REFUSAL_MS))
+        lane.outdate()
 
     def _committed(self, entries: list[Entry], error: Exception | None) -> None:
         if error is not None:
