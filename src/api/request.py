@@ -46,7 +46,13 @@ class Request:
         return f"{self._scope['scheme']}://{host}"
 
     def header(self, name: bytes) -> bytes:
-        """Return the header of that name (in lower case), empty when there is none; the last of several counts."""
+        """Return the header of that name (in lower case), empty when there is none.
+
+        Raises `ParameterInvalid` where there are several: somebody on the way may have read another one than we.
+        """
+        sent = self._scope["headers"]
+        if len(sent) != len(self._headers) and sum(other == name for other, _ in sent) > 1:
+            raise ParameterInvalid(f"the header {name.decode('latin-1')} stands there more than once")
         return self._headers.get(name, b"")
 
     def has_header(self, name: bytes) -> bool:

@@ -70,6 +70,10 @@ def quoted_by(wanted: shapes.SendRequest) -> str:
     return wanted.context.message_id if wanted.context else ""
 
 
+_MAX_TTL_S = 2**40
+"""More than the core allows, and less than the wire can carry."""
+
+
 def ttl_ms_of(wanted: shapes.SendRequest) -> int:
     """Return how long *wanted* may wait for its recipient, 0 where that is not said."""
     ttl = wanted.ttl
@@ -79,7 +83,7 @@ def ttl_ms_of(wanted: shapes.SendRequest) -> int:
         ttl = ((ttl.days * 24 + ttl.hours) * 60 + ttl.minutes) * 60 + ttl.seconds
     if ttl < 1:
         raise ParameterInvalid("`ttl` has to be a second or more: seconds, or {days, hours, minutes, seconds}")
-    return ttl * 1_000
+    return min(ttl, _MAX_TTL_S) * 1_000
 
 
 def _text(wanted: shapes.SendRequest) -> Saying:

@@ -78,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._is_in_head = False
         self._discarded_bytes = 0
+        self._has_said_all = False
         self._waits_since: float | None = time.monotonic()
         """Since when the client owes us the rest of a request; None while it owes nothing."""
         if len(self.connections) > MAX_HTTP_CONNECTIONS:
@@ -90,7 +91,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_in_head and self._messages == before:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._cut(431, "request header too large", f"request line and headers have {MAX_HEAD_BYTES} bytes")
+                self._cut_head()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a connection open whose client has said all and waits for its answer; TLS has no such state."""
+        is_tls = self.transport.get_extra_info("sslcontext") is not None
+        self._has_said_all = self._waits_since is None and not is_tls
+        return self._has_said_all
 
     def on_message_begin(self) -> None:
         self._messages += 1
@@ -104,13 +111,18 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         has_room = self._head_bytes + self._chunk_bytes <= MAX_HEAD_BYTES
-        if (
-            not has_room
-            and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES
-        ):
-            raise ValueError("the head is too large")
+        if not has_room and self._size_of_head() > MAX_HEAD_BYTES:
+            self._cut_head()
+            raise ValueError("the head is too large")  # ends the parser
         super().on_headers_complete()
         cast(dict[str, Any], self.scope).setdefault("extensions", {})[PATIENCE] = self._be_patient
+
+    def _size_of_head(self) -> int:
+        """Return what the head has at least: a field has a colon and an end of line besides."""
+        return len(self.url) + sum(len(name) + len(value) + 3 for name, value in self.headers)
+
+    def _cut_head(self) -> None:
+        self._cut(431, "request header too large", f"request line and headers have {MAX_HEAD_BYTES} bytes")
 
     def _be_patient(self) -> None:
         """Measure the time between pieces of this request's body from now on, not that of all of it."""
@@ -134,6 +146,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete and self.cycle.more_body is False:
             self._waits_since = time.monotonic()
+            if self._has_said_all:
+                self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         self._cut(400, "not a valid HTTP request", "the request line, a header or the framing of the body is malformed")

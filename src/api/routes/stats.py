@@ -32,22 +32,30 @@ class Stats:
         self.db_internal = Resource("v1.stats.db.internal", V1, GET=self._db_internal)
         self.support = Resource("v1.support", V1, GET=self._support)
 
-    async def _app(self, request: Request) -> Answer:
+    async def _form(self, request: Request) -> str:
+        """Return in which form the figures are wanted by somebody who may see them: they are dear to collect."""
         await self._keys.require(request)
-        return _tell(request, "app", as_original(await self._text() + metrics.render("api")))
+        form = request.query().get("format", "json")
+        if form not in ("json", "prometheus"):
+            raise ParameterInvalid("`format` is prometheus or json")
+        return form
+
+    async def _app(self, request: Request) -> Answer:
+        form = await self._form(request)
+        return _tell(form, "app", as_original(await self._text() + metrics.render("api")))
 
     async def _app_internal(self, request: Request) -> Answer:
-        await self._keys.require(request)
-        return _tell(request, "app", as_own(await self._text()))
+        form = await self._form(request)
+        return _tell(form, "app", as_own(await self._text()))
 
     async def _db(self, request: Request) -> Answer:
-        await self._keys.require(request)
-        return _tell(request, "db", of_counts(await self._core.call(GetCounts(), Counts)))
+        form = await self._form(request)
+        return _tell(form, "db", of_counts(await self._core.call(GetCounts(), Counts)))
 
     async def _db_internal(self, request: Request) -> Answer:
-        await self._keys.require(request)
+        form = await self._form(request)
         own = as_own(await self._text())
-        return _tell(request, "db", {name: each for name, each in own.items() if name.startswith("corefast_store_")})
+        return _tell(form, "db", {name: each for name, each in own.items() if name.startswith("corefast_store_")})
 
     async def _text(self) -> str:
         return (await self._core.call(GetMetrics(), Metrics)).text
@@ -58,12 +66,9 @@ class Stats:
         return answer_json(200, SupportAnswer(_facts(found)))
 
 
-def _tell(request: Request, part: str, figures: Figures) -> Answer:
-    form = request.query().get("format", "json")
+def _tell(form: str, part: str, figures: Figures) -> Answer:
     if form == "prometheus":
         return Answer(200, as_text(figures).encode(), TEXT, NO_CACHE)
-    if form != "json":
-        raise ParameterInvalid("`format` is prometheus or json")
     return answer_json(200, {"stats": {part: figures}, "meta": META})
 
 

@@ -11,6 +11,9 @@ from msgspec import Meta
 from api.schema import ID_EXAMPLE, NUMBER_EXAMPLE, Context, Text
 from api.shapes.media import Medium, MediumTold
 
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""What every reader of JSON has exactly, and the wire can carry; the core says what makes sense."""
+
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     latitude: Annotated[float, Meta(description="-90 to 90", examples=[52.52])]
@@ -132,10 +135,10 @@ class Reaction(msgspec.Struct, frozen=True):
 
 
 class Ttl(msgspec.Struct, frozen=True):
-    days: int = 0
-    hours: int = 0
-    minutes: int = 0
-    seconds: int = 0
+    days: Whole = 0
+    hours: Whole = 0
+    minutes: Whole = 0
+    seconds: Whole = 0
 
 
 class MarkRequest(msgspec.Struct, frozen=True):
@@ -150,7 +153,7 @@ class Currency(msgspec.Struct, frozen=True):
 
     fallback_value: Annotated[str, Meta(examples=["EUR 100.99"])]
     code: Annotated[str, Meta(description="ISO 4217", examples=["EUR"])]
-    amount_1000: Annotated[int, Meta(description="A thousand times the amount.", examples=[100990])]
+    amount_1000: Annotated[Whole, Meta(description="A thousand times the amount.", examples=[100990])]
 
 
 class DateTime(msgspec.Struct, frozen=True):
@@ -181,7 +184,7 @@ class TemplateCallComponent(msgspec.Struct, frozen=True, omit_defaults=True):
     type: Annotated[str, Meta(description="header, body or button")]
     parameters: Annotated[list[TemplateParameter], Meta(description="One for each variable, in their order.")] = []
     sub_type: Annotated[str, Meta(description="Of a button: quick_reply, url or copy_code.")] = ""
-    index: Annotated[int | str, Meta(description="Which button, from 0.")] = 0
+    index: Annotated[Whole | str, Meta(description="Which button, from 0.")] = 0
 
 
 class TemplateLanguage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -230,7 +233,8 @@ class SendRequest(msgspec.Struct, frozen=True):
     preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link in a text.")] = False
     context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
     ttl: Annotated[
-        Ttl | int | None, Meta(description="How long it may wait for the phone, 30 days at most; a number is seconds.")
+        Ttl | Whole | None,
+        Meta(description="How long it may wait for the phone, 30 days at most; a number is seconds."),
     ] = None
     biz_opaque_callback_data: Annotated[
         str, Meta(description="At most 512 characters of yours; comes back with each status.")
