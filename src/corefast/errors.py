@@ -212,6 +212,30 @@ class GroupUnknown(PeerError):
     code = "group.unknown"
 
 
+class GroupMissing(CallerError):
+    """No group of this account has that id."""
+
+    code = "group.missing"
+
+
+class GroupNotJoined(CallerError):
+    """We, or the number in question, are not in the group."""
+
+    code = "group.not_joined"
+
+
+class GroupNotOurs(CallerError):
+    """Somebody else founded the group: only he changes it."""
+
+    code = "group.not_ours"
+
+
+class GroupInvalid(CallerError):
+    """There cannot be such a group."""
+
+    code = "group.invalid"
+
+
 class SnapshotInvalid(CorefastError):
     code = "snapshot.invalid"
 

@@ -105,6 +105,12 @@ MAX_GROUPS = 10_000
 MAX_SUBJECT_CHARACTERS = 128
 """Characters of a group's subject."""
 
+MAX_GROUPS_OF_FOUNDER = 100
+"""Groups that one phone may bring us into."""
+
+GROUP_TAG_BYTES = 8_192
+"""What a group's message may have besides the words: the key of its author and the longest roster."""
+
 MAX_RESEND_IDS = 256
 """Ids in one request, and messages of one peer that are asked for at a time."""
 

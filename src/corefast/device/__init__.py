@@ -4,6 +4,7 @@ from corefast.device.client import Device
 from corefast.device.event import (
     DevicesNews,
     Event,
+    GroupChanged,
     IdentityNews,
     Limited,
     LinkFailed,
@@ -18,6 +19,7 @@ from corefast.device.event import (
     Stopped,
     Unreadable,
 )
+from corefast.device.groups import GroupView
 from corefast.device.name import decode_id, encode_id
 from corefast.device.profile import Options
 from corefast.endpoint.trust import Policy
@@ -26,6 +28,8 @@ __all__ = [
     "Device",
     "DevicesNews",
     "Event",
+    "GroupChanged",
+    "GroupView",
     "IdentityNews",
     "Limited",
     "LinkFailed",

@@ -32,6 +32,7 @@ from corefast.device.event import (
 )
 from corefast.device.feed import Feed
 from corefast.device.file import kind_of, mime_of, name_of, reserve
+from corefast.device.groups import Groups
 from corefast.device.intake import Intake
 from corefast.device.link_code import LinkCode
 from corefast.device.linking import link
@@ -79,11 +80,13 @@ class Device:
         self._siblings = Siblings(profile, self._connection, self._locate, self._feed.tell)
         self._sending = Sending(profile, self._connection, self._feed.tell_all)
         self._resending = Resending(profile, self._connection, self._sending)
+        self.groups = Groups(profile, self._siblings, self._sending, self._accept)
         self._intake = Intake(
             profile,
             self._feed,
             registration=self._registration,
             siblings=self._siblings,
+            groups=self.groups,
             sending=self._sending,
             resending=self._resending,
             on_evicted=self._evict,
@@ -181,11 +184,13 @@ class Device:
         """Remember that the stored ones among *events* need not be told again."""
         await self._feed.mark_shown(events)
 
-    async def message(self, peer: str, message_id: bytes) -> MessageReceived | MessageSent | None:
+    async def message(self, peer: str | bytes, message_id: bytes) -> MessageReceived | MessageSent | None:
         """Return the message with this id that came from or went to *peer*; None for one that is not kept here.
 
-        What we sent is kept for some hours only (`Options.resend_hours`).
+        *peer* is a number, or the id of a group. What we sent is kept for some hours only (`Options.resend_hours`).
         """
+        if isinstance(peer, bytes):
+            return await self.groups.message(peer, message_id)
         number = canonical_number(peer)
         if (sent := await self._profile.outbox.find(number, message_id)) is not None:
             return message_sent(sent, self.device)
@@ -196,7 +201,7 @@ class Device:
 
     async def send(
         self,
-        to: str,
+        to: str | bytes,
         body: Saying,
         *,
         reply_to: bytes | None = None,
@@ -205,31 +210,34 @@ class Device:
     ) -> bytes:
         """Accept a message for *to* and return its id; durable, and on its way as soon as the relay is there.
 
+        *to* is a number, or the id of a group, in which each member is told it.
         *reply_to* is the id of a message that it quotes; *media* goes with an attachment. A *message_id* (16 bytes)
         that was used before makes this a repeat: nothing is sent again. Raises `NumberInvalid`, `ParameterInvalid`,
-        `MessageTooLong`, `RecipientIsSender`, `Overloaded`.
+        `MessageTooLong`, `RecipientIsSender`, `Overloaded`; for a group `GroupMissing`, `GroupNotJoined`.
         """
+        check_sent(body, reply_to, media)
+        if isinstance(to, bytes):
+            return await self.groups.say(to, body, reply_to=reply_to, media=media, message_id=message_id)
         number = canonical_number(to)
         if number == self.number:
             raise RecipientIsSender("a phone cannot write to itself")
-        check_sent(body, reply_to, media)
         row = draft(self._profile, number, body, message_id=message_id, reply_to=reply_to, media=media)
         self._sending.check_room(2)
         await self._accept(Unit(), self._siblings.with_copies([row]))
         return row.id
 
-    async def send_text(self, to: str, text: str, message_id: bytes | None = None) -> bytes:
+    async def send_text(self, to: str | bytes, text: str, message_id: bytes | None = None) -> bytes:
         """Send a text, as `send` does."""
         return await self.send(to, Text(text), message_id=message_id)
 
     async def choose(self, message: MessageReceived, option: str, message_id: bytes | None = None) -> bytes:
         """Answer *message* with one of its buttons or rows, named by its id or title, as `send` does."""
         answer = choose(message.body, option).answer
-        return await self.send(message.sender, answer, reply_to=message.id, message_id=message_id)
+        return await self.send(message.peer, answer, reply_to=message.id, message_id=message_id)
 
     async def send_file(
         self,
-        to: str,
+        to: str | bytes,
         path: str | Path,
         said: Attachment | None = None,
         *,
@@ -243,7 +251,7 @@ class Device:
         """
         if message_id is not None and await self.status(message_id) is not None:
             return message_id
-        path, number = Path(path), canonical_number(to)
+        path, to = Path(path), canonical_number(to) if isinstance(to, str) else to
         mime = mime_of(path, mime)
         kind = kind_of(mime)
         said = said or Attachment(kind, "", path.name if kind is MediaKind.DOCUMENT else "")
@@ -253,7 +261,7 @@ class Device:
             medium = await self.files.put(path, mime)
         except OSError as error:
             raise ParameterInvalid(f"the file cannot be read: {error.strerror}") from None
-        return await self.send(number, said, reply_to=reply_to, media=medium, message_id=message_id)
+        return await self.send(to, said, reply_to=reply_to, media=medium, message_id=message_id)
 
     async def save_file(self, message: MessageReceived | MessageSent, path: str | Path = ".") -> Path:
         """Save the medium of *message* as *path*, or in that folder; an existing file stays. Return where it is.
@@ -339,6 +347,7 @@ class Device:
 
     async def _start(self) -> None:
         await self._sending.resume()
+        await self.groups.settle_all()
         if self._find_relay is not None:
             self._tasks = [
                 asyncio.create_task(chore) for chore in (self._stay_connected(), self._intake.work(), self._keep_up())
@@ -348,11 +357,12 @@ class Device:
         assert self._find_relay is not None, "an offline device does not connect"
         return await self._find_relay()
 
-    async def _accept(self, unit: Unit, rows: list[OutboxRow]) -> None:
+    async def _accept(self, unit: Unit, rows: list[OutboxRow], *, has_encrypted: bool = False) -> None:
         """Commit *rows* and send those whose ids are new."""
         for row in rows:
             self._profile.outbox.accept(unit, row)
-        returned = await self._profile.database.commit(unit)
+        commit = self._profile.commit_encrypted if has_encrypted else self._profile.database.commit
+        returned = await commit(unit)
         self._sending.add([row._replace(seq=seq[0][0]) for row, seq in zip(rows, returned, strict=True) if seq])
 
     async def _stay_connected(self) -> None:
@@ -368,7 +378,7 @@ class Device:
             self._feed.end()
 
     async def _on_open(self, peer: Peer) -> None:
-        await self._registration.open(peer)
+        await self.groups.introduce(await self._registration.open(peer))
         self._feed.tell(Ready(self.number, self.device))
         loop = asyncio.get_running_loop()
         loop.call_soon(self._sending.resend)

@@ -40,8 +40,14 @@ class Saved(msgspec.Struct, frozen=True):
     """Of *message*, which came from *sender*, the file, to *path*: a file or a folder."""
 
     message: str
-    sender: str = msgspec.field(name="from")
+    sender: str = msgspec.field(name="from", default="")
     path: str = "."
+    group: str = ""
+    """In place of *sender* for what was said in a group."""
+
+    @property
+    def peer(self) -> str | bytes:
+        return decode_id(self.group) if self.group else self.sender
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -51,14 +57,33 @@ class Chosen(msgspec.Struct, frozen=True):
     option: str
 
 
+class Founded(msgspec.Struct, frozen=True):
+    """A group to found."""
+
+    subject: str
+    members: list[str]
+
+
+class Revised(msgspec.Struct, frozen=True):
+    """What becomes another in a group; *members* are added or removed."""
+
+    group: str
+    members: list[str] = []
+    subject: str = ""
+
+
 class Command(msgspec.Struct, frozen=True):
     """A message to send (an `id` of yours makes a repeat harmless), ids that were read, or something to be told.
+
+    It goes to the number *to* or into the *group*. *found*, *add*, *remove*, *rename*, *leave* and *groups* are about
+    groups.
 
     Of *safety* the safety number is told; the identity key that *accept* has is accepted. *link*, *devices* and
     *unlink* are about our own number's devices.
     """
 
     to: str = ""
+    group: str = ""
     id: str = ""
     type: str = ""
     context: Context | None = None
@@ -82,10 +107,21 @@ class Command(msgspec.Struct, frozen=True):
     link: bool = False
     devices: bool = False
     unlink: int = 0
+    found: Founded | None = None
+    add: Revised | None = None
+    remove: Revised | None = None
+    rename: Revised | None = None
+    leave: str = ""
+    groups: bool = False
 
     @property
     def message_id(self) -> bytes | None:
         return decode_id(self.id) if self.id else None
+
+    @property
+    def recipient(self) -> str | bytes:
+        """The number or the group that a message goes to."""
+        return decode_id(self.group) if self.group else self.to
 
     @property
     def file(self) -> tuple[File, bodies.Attachment] | None:
@@ -106,6 +142,22 @@ class Command(msgspec.Struct, frozen=True):
 
 _decode_command = msgspec.json.Decoder(Command).decode
 
+_ABOUT = (
+    "to",
+    "group",
+    "save",
+    "safety",
+    "accept",
+    "link",
+    "devices",
+    "unlink",
+    "found",
+    "add",
+    "remove",
+    "rename",
+    "leave",
+    "groups",
+)
 _SAYINGS = ("text", "location", "contacts", "reaction", "interactive", "button", "choose", *bodies.MediaKind)
 
 
@@ -117,12 +169,10 @@ def parse(line: bytes) -> Command:
         command = _decode_command(line)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ParameterInvalid(f"a line is one JSON object, see docs/phone.md: {_reason(error)}") from None
-    about = (command.save, command.safety, command.accept, command.link, command.devices, command.unlink)
-    if sum(map(bool, (command.to, command.read is not None, *about))) != 1 or not 0 <= command.unlink < 1 << 16:
-        raise ParameterInvalid(
-            'a line has one of "to", "read", "save", "safety", "accept", "link", "devices", "unlink"'
-        )
-    if command.to:
+    about = [getattr(command, name) for name in _ABOUT]
+    if sum(map(bool, (*about, command.read is not None))) != 1 or not 0 <= command.unlink < 1 << 16:
+        raise ParameterInvalid(f'a line has one of {", ".join(map(_quoted, _ABOUT))}, "read"')
+    if command.to or command.group:
         _check_message(command)
     return command
 
@@ -156,7 +206,7 @@ def make(kind: type[T], value: Any, name: str) -> T:
 def _check_message(command: Command) -> None:
     given = [name for name in _SAYINGS if getattr(command, name) is not None]
     if len(given) != 1:
-        raise ParameterInvalid(f'beside "to" there is one of {", ".join(_SAYINGS)}')
+        raise ParameterInvalid(f'beside "to" or "group" there is one of {", ".join(_SAYINGS)}')
     if command.type not in ("", given[0]):
         raise ParameterInvalid(f'"type" is {given[0]} where there is a "{given[0]}"')
     if command.context is not None and (command.reaction is not None or command.choose is not None):
@@ -170,6 +220,10 @@ def _interactive(value: dict[str, Any]) -> Saying:
     if kind == "list_reply":
         return make(bodies.ListReply, value.get(kind), "interactive.list_reply")
     raise ParameterInvalid("interactive.type is button_reply or list_reply; lists and buttons come from businesses")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _reason(error: Exception) -> str:

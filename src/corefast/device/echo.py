@@ -23,10 +23,12 @@ Tell = Callable[[MessageReceived, bytes], None]
 async def echo(device: Device, events: Iterable[Event], tell: Tell = lambda text, answer_id: None) -> None:
     """Answer the texts among *events*, durably, and report all messages as read.
 
+    Not what is said in a group: two that echo there would never come to an end.
+
     Waits while too much waits for the relay. *tell* hears of each text that is answered and of the answer's id.
     """
     messages = [event for event in events if isinstance(event, MessageReceived)]
-    texts = [message for message in messages if message.text]
+    texts = [message for message in messages if message.text and message.group is None]
     while messages:
         try:
             await asyncio.gather(*(_answer(device, text) for text in texts))

@@ -45,6 +45,10 @@ class MessageReceived(msgspec.Struct, frozen=True):
     reply_to: bytes | None = None
     """Id of the message that it quotes, answers, or reacts to."""
     media: Medium | None = None
+    group: bytes | None = None
+    """The group that it was said in; None where it was said to us alone."""
+    subject: str = ""
+    """What that group is called."""
 
     @property
     def text(self) -> str:
@@ -52,9 +56,9 @@ class MessageReceived(msgspec.Struct, frozen=True):
         return self.body.body if isinstance(self.body, Text) else ""
 
     @property
-    def peer(self) -> str:
-        """Whom we are talking with."""
-        return self.sender
+    def peer(self) -> str | bytes:
+        """Whom we are talking with: a number, or a group."""
+        return self.group or self.sender
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -96,6 +100,9 @@ class MessageSent(msgspec.Struct, frozen=True):
     device: int
     reply_to: bytes | None = None
     media: Medium | None = None
+    group: bytes | None = None
+    """The group that it was said in; *recipient* is empty then."""
+    subject: str = ""
 
     @property
     def text(self) -> str:
@@ -103,9 +110,9 @@ class MessageSent(msgspec.Struct, frozen=True):
         return self.body.body if isinstance(self.body, Text) else ""
 
     @property
-    def peer(self) -> str:
-        """Whom we are talking with."""
-        return self.recipient
+    def peer(self) -> str | bytes:
+        """Whom we are talking with: a number, or a group."""
+        return self.group or self.recipient
 
 
 class ReadElsewhere(msgspec.Struct, frozen=True):
@@ -146,6 +153,25 @@ class StatusChanged(msgspec.Struct, frozen=True):
     status: str
     at_ms: int
     code: str = ""
+    group: bytes | None = None
+    """Where it was said in a group; each member has a state of his own."""
+
+
+class GroupChanged(msgspec.Struct, frozen=True):
+    """*author* changed a group or left it; kept and told like a message.
+
+    Who was added or removed, ourselves among them, and who left, are numbers.
+    """
+
+    seq: int
+    author: str
+    at_ms: int
+    group: bytes
+    subject: str
+    added: list[str] = []
+    removed: list[str] = []
+    left: list[str] = []
+    is_renamed: bool = False
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -155,7 +181,7 @@ class Stopped(msgspec.Struct, frozen=True):
     text: str
 
 
-Stored = MessageReceived | MessageSent | Unreadable | IdentityNews
+Stored = MessageReceived | MessageSent | Unreadable | IdentityNews | GroupChanged
 """Events that the store repeats until they are marked as shown."""
 
 Event = Ready | Offline | Limited | Stored | StatusChanged | ReadElsewhere | DevicesNews | LinkFailed | Stopped

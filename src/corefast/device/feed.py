@@ -4,7 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
-from corefast.device.event import Event, Stored
+import msgspec
+
+from corefast.device.event import Event, MessageReceived, MessageSent, Stored
 from corefast.device.profile import Profile
 from corefast.device.receiving import stored_event
 from corefast.logs import get_logger
@@ -97,7 +99,14 @@ class Feed:
         if rows:
             self._shown_seq = rows[-1].seq
             self._has_waiting = True
-        return [stored_event(row) for row in rows]
+        return [await self._with_subject(stored_event(row)) for row in rows]
+
+    async def _with_subject(self, event: Stored) -> Stored:
+        """Add what the group is called that a message was said in."""
+        if not isinstance(event, MessageReceived | MessageSent) or event.group is None:
+            return event
+        group = await self._profile.groups.store.load(event.group)
+        return msgspec.structs.replace(event, subject=group.roster.subject) if group is not None else event
 
 
 def _on_shown(error: Exception | None) -> None:

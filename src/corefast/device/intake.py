@@ -7,6 +7,7 @@ from typing import Any
 
 from corefast.device.event import Offline
 from corefast.device.feed import Feed
+from corefast.device.groups import Groups
 from corefast.device.profile import Profile
 from corefast.device.receiving import Delivery
 from corefast.device.registration import Registration
@@ -43,6 +44,7 @@ class Intake:
         *,
         registration: Registration,
         siblings: Siblings,
+        groups: Groups,
         sending: Sending,
         resending: Resending,
         on_evicted: Callable[[str], None],
@@ -51,6 +53,7 @@ class Intake:
         self._feed = feed
         self._registration = registration
         self._siblings = siblings
+        self._groups = groups
         self._sending = sending
         self._resending = resending
         self._on_evicted = on_evicted
@@ -98,6 +101,7 @@ class Intake:
                     await self._siblings.joined(peer, message)
                 case DevicesChanged():
                     await self._siblings.changed(message)
+                    await self._groups.introduce(message.devices)
                 case Evicted(code):
                     self._on_evicted(code)
                     peer.close()
@@ -118,6 +122,7 @@ class Intake:
         self._feed.tell_all(told)
         peer.notify(Ack([item.seq for item in items]))
         self._resending.wake_all(delivery.peers_to_serve)
+        await self._groups.settle(delivery.groups_to_settle)
         self._feed.look()
 
     async def _fill_up(self, peer: Peer, one_time_left: int, one_time_kem_left: int) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from corefast.device.event import (
     DevicesNews,
     Event,
+    GroupChanged,
     IdentityNews,
     Limited,
     LinkFailed,
@@ -22,6 +23,7 @@ from corefast.device.event import (
     Unreadable,
 )
 from corefast.device.file import kind_of
+from corefast.device.groups import GroupView
 from corefast.device.name import encode_id
 from corefast.errors import RateLimited
 from corefast.wire import body as bodies
@@ -43,6 +45,11 @@ def fields_of(event: Event) -> Fields:
 
 def safety_fields(safety: Safety) -> Fields:
     return {"event": "safety"} | msgspec.structs.asdict(safety)
+
+
+def group_fields(group: GroupView) -> Fields:
+    fields: Fields = {"group": encode_id(group.id), "subject": group.subject, "founder": group.founder}
+    return fields | {"members": group.members, "is_member": group.is_member}
 
 
 # ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,18 +128,30 @@ def plain(value: Any) -> Any:
 
 def _received(event: MessageReceived) -> Fields:
     fields: Fields = {"event": "message", "from": event.sender, "id": encode_id(event.id)} | say(event)
-    return fields | {"at_ms": event.at_ms} | ({"name": event.name} if event.name else {})
+    return fields | {"at_ms": event.at_ms} | ({"name": event.name} if event.name else {}) | _group(event)
 
 
 def _sent(event: MessageSent) -> Fields:
-    fields: Fields = {"event": "sent", "to": event.recipient, "id": encode_id(event.id)} | say(event)
-    return fields | {"at_ms": event.at_ms, "device": event.device}
+    to: Fields = {} if event.group else {"to": event.recipient}
+    fields: Fields = {"event": "sent"} | to | {"id": encode_id(event.id)} | say(event)
+    return fields | {"at_ms": event.at_ms, "device": event.device} | _group(event)
+
+
+def _group(event: MessageReceived | MessageSent) -> Fields:
+    return {"group": encode_id(event.group), "subject": event.subject} if event.group else {}
+
+
+def _group_changed(event: GroupChanged) -> Fields:
+    fields: Fields = {"event": "group", "group": encode_id(event.group), "subject": event.subject, "by": event.author}
+    changes = {"added": event.added, "removed": event.removed, "left": event.left, "renamed": event.is_renamed}
+    return fields | {name: change for name, change in changes.items() if change} | {"at_ms": event.at_ms}
 
 
 def _status(event: StatusChanged) -> Fields:
     fields: Fields = {"event": "status", "id": encode_id(event.id), "to": event.recipient}
     fields |= {"status": event.status, "at_ms": event.at_ms}
-    return fields | ({"code": event.code} if event.code else {})
+    group = {"group": encode_id(event.group)} if event.group else {}
+    return fields | ({"code": event.code} if event.code else {}) | group
 
 
 def _stored(name: str, event: Unreadable | IdentityNews) -> Fields:
@@ -150,6 +169,7 @@ _WRITERS: dict[type, Callable[[Any], Fields]] = {
     DevicesNews: lambda e: {"event": "devices_changed", "devices": e.devices},
     LinkFailed: lambda e: {"event": "link_failed", "code": e.code, "text": e.text},
     StatusChanged: _status,
+    GroupChanged: _group_changed,
     Unreadable: lambda e: _stored("unreadable", e) | {"code": e.code},
     IdentityNews: lambda e: _stored("identity_changed", e),
 }

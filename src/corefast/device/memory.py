@@ -18,8 +18,8 @@ class Memory:
     def __init__(self) -> None:
         self._count = 0
         self._shown: OrderedDict[int, Message] = OrderedDict()
-        self._ours: OrderedDict[tuple[str, bytes], str] = OrderedDict()
-        self._theirs: OrderedDict[tuple[str, bytes], str] = OrderedDict()
+        self._ours: OrderedDict[tuple[str | bytes, bytes], str] = OrderedDict()
+        self._theirs: OrderedDict[tuple[str | bytes, bytes], str] = OrderedDict()
 
     def add(self, message: Message) -> int:
         """Return the number that *message* has from now on."""
@@ -43,17 +43,17 @@ class Memory:
         memory[message.peer, message.id] = gist(message.body)
         _trim(memory)
 
-    def note_sent(self, recipient: str, message_id: bytes, words: str) -> None:
+    def note_sent(self, recipient: str | bytes, message_id: bytes, words: str) -> None:
         """Remember what we sent."""
         self._ours[recipient, message_id] = words
         _trim(self._ours)
 
-    def sent(self, recipient: str, message_id: bytes) -> str:
+    def sent(self, recipient: str | bytes, message_id: bytes) -> str:
         """Return the words of a message of ours; empty where they are not remembered."""
         return self._ours.get((recipient, message_id), "")
 
-    def words(self, peer: str, message_id: bytes) -> str:
-        """Return the words of a message between us and *peer*; empty where they are not remembered."""
+    def words(self, peer: str | bytes, message_id: bytes) -> str:
+        """Return the words of a message between us and *peer*, or in it; empty where they are not remembered."""
         return self.sent(peer, message_id) or self._theirs.get((peer, message_id), "")
 
 

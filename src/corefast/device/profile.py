@@ -12,7 +12,9 @@ import msgspec
 
 from corefast.address import canonical_number
 from corefast.device.directory import Directory
+from corefast.device.group import GroupDirectory
 from corefast.device.handover import Handover
+from corefast.device.store.groups import GroupStore
 from corefast.device.store.inbox import InboxStore
 from corefast.device.store.keys import Account, KeyStore
 from corefast.device.store.outbox import OutboxStore
@@ -27,7 +29,7 @@ from corefast.errors import CorefastError, SetupError
 from corefast.limits import DEVICE_SPARE_KEYS
 from corefast.process import lock_directory
 from corefast.protocol.keys import Random
-from corefast.store.database import Database, Unit
+from corefast.store.database import Database, Rows, Unit
 from corefast.store.migrate import load_migrations
 from corefast.store.sqlite import open_sqlite
 
@@ -79,6 +81,7 @@ class Profile:
         self.resends = ResendStore(database, vault)
         self.book = Book(options.resend_hours * HOUR_MS)
         self.directory = Directory(PeerStore(database, vault))
+        self.groups = GroupDirectory(GroupStore(database, vault))
         self._lock = lock
         self._account: Account | None = None
 
@@ -136,16 +139,19 @@ class Profile:
                 with contextlib.suppress(CorefastError):
                     await self.database.commit(Unit())  # behind a commit that goes on although its task was cancelled
                 self.directory.forget()
+                self.groups.forget()
                 self._account = await self.keys.load()
                 raise
             self.directory.trim()
+            self.groups.trim()
 
-    async def commit_encrypted(self, unit: Unit) -> None:
+    async def commit_encrypted(self, unit: Unit) -> list[Rows]:
         """Commit, within a turn, a unit that encrypted something; an older copy of this home has counted fewer."""
         commit_seq = self.account.commit_seq + 1
         self.keys.save_commit_seq(unit, commit_seq)
-        await self.database.commit(unit)
+        returned = await self.database.commit(unit)
         self._account = self.account._replace(commit_seq=commit_seq)
+        return returned
 
     async def begin_move(self) -> None:
         """Have a token for the next attach: committed before the relay hears of it, so a crash between is a retry."""
@@ -221,6 +227,7 @@ class Profile:
         self.directory.drop_sessions(unit)
         self.keys.drop_one_time(unit)
         self.outbox.drop_parts(unit)
+        self.groups.store.drop_chains(unit)
         self.keys.save_tokens(unit, b"", b"")
         await self.database.commit(unit)
         self._account = await self.keys.load()

@@ -12,43 +12,43 @@ class Progress:
     def __init__(self, store: OutboxStore, unit: Unit) -> None:
         self._store = store
         self._unit = unit
-        self._expected: list[tuple[bytes, str, int, str]] = []
+        self._expected: list[tuple[str, int, str]] = []
         self.dropped: list[bytes] = []
         """After `events`: what `failed_all` has ended."""
 
     def sent(self, message_id: bytes, recipient: str | None, at_ms: int) -> None:
         self._store.set_sent(self._unit, message_id, recipient, at_ms)
-        self._expected.append((message_id, "sent", at_ms, ""))
+        self._expected.append(("sent", at_ms, ""))
 
     def delivered(self, message_id: bytes, recipient: str | None, at_ms: int) -> None:
         self.sent(message_id, recipient, at_ms)
         self._store.set_delivered(self._unit, message_id, recipient, at_ms)
-        self._expected.append((message_id, "delivered", at_ms, ""))
+        self._expected.append(("delivered", at_ms, ""))
 
     def read(self, message_id: bytes, recipient: str, at_ms: int) -> None:
         self.delivered(message_id, recipient, at_ms)
         self._store.set_read(self._unit, message_id, recipient, at_ms)
-        self._expected.append((message_id, "read", at_ms, ""))
+        self._expected.append(("read", at_ms, ""))
 
     def failed(self, message_id: bytes, at_ms: int, code: str) -> None:
         self._store.set_failed(self._unit, message_id, code)
-        self._expected.append((message_id, "failed", at_ms, code))
+        self._expected.append(("failed", at_ms, code))
 
     def failed_all(self, recipient: str, at_ms: int, code: str) -> None:
         """Fail all messages to *recipient* that the relay does not have."""
         self._store.set_failed_all(self._unit, recipient, code)
-        self._expected.append((b"", "failed", at_ms, code))
+        self._expected.append(("failed", at_ms, code))
 
     def expired(self, message_id: bytes, recipient: str, at_ms: int) -> None:
         self._store.set_expired(self._unit, message_id, recipient)
-        self._expected.append((message_id, "expired", at_ms, ""))
+        self._expected.append(("expired", at_ms, ""))
 
     def events(self, returned: list[Rows]) -> list[StatusChanged]:
         """Return what was news, from what the commit of the unit returned; the unit has no other RETURNING."""
         events = []
-        for (message_id, status, at_ms, code), rows in zip(self._expected, returned, strict=True):
-            for what, recipient, *ids in rows:
-                self.dropped += ids
+        for (status, at_ms, code), rows in zip(self._expected, returned, strict=True):
+            for what, recipient, message_id, group, *posts in rows:
+                self.dropped += posts
                 if what == What.MESSAGE:
-                    events.append(StatusChanged(ids[0] if ids else message_id, recipient, status, at_ms, code))
+                    events.append(StatusChanged(message_id, recipient, status, at_ms, code, group))
         return events

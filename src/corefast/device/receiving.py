@@ -14,6 +14,7 @@ from corefast.device.bounds import check_received
 from corefast.device.directory import KnownPeer
 from corefast.device.event import (
     Event,
+    GroupChanged,
     IdentityNews,
     MessageReceived,
     MessageSent,
@@ -21,6 +22,8 @@ from corefast.device.event import (
     Stored,
     Unreadable,
 )
+from corefast.device.group import KnownGroup, News
+from corefast.device.membership import Membership
 from corefast.device.name import ID_BYTES
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
@@ -28,13 +31,25 @@ from corefast.device.repair import Repair
 from corefast.device.store.inbox import InboxRow, What
 from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.cipher import Correspondent, Opened, identity_in
+from corefast.endpoint.group import check_tag, derive_post_id
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust
-from corefast.errors import CallerError, ContentMalformed, CorefastError, IdentityChanged
+from corefast.errors import CallerError, ContentMalformed, CorefastError, GroupUnknown, IdentityChanged
 from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
 from corefast.wire.body import Saying
-from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, decode_content, read_content
+from corefast.wire.content import (
+    Content,
+    GroupLeave,
+    GroupNews,
+    GroupTag,
+    Read,
+    ResendRequest,
+    Sent,
+    Unsupported,
+    decode_content,
+    read_content,
+)
 from corefast.wire.messages import Item, Kind
 
 log = get_logger()
@@ -45,7 +60,7 @@ FAILED_CODE = "message.undelivered"
 _TIME_LIMIT_MS = 2**52
 """An author's clock beyond this is no clock, and would not fit a column."""
 
-_CIPHERTEXTS = (Kind.WHISPER, Kind.PREKEY)
+_CIPHERTEXTS = (Kind.WHISPER, Kind.PREKEY, Kind.SENDER_KEY)
 
 
 class Delivery:
@@ -56,6 +71,7 @@ class Delivery:
         self._unit = Unit()
         self._progress = Progress(profile.outbox, self._unit)
         self._repair = Repair(profile, self._unit)
+        self._members = Membership(profile, self._unit)
         self._known: set[tuple[str, bytes]] = set()
         self._peers: dict[str, KnownPeer] = {}
         self._reads: list[ReadElsewhere] = []
@@ -74,7 +90,8 @@ class Delivery:
             self._known = await profile.inbox.known([item.id for item in ciphertexts])
             self._peers = {number: await profile.directory.load(number) for number in _senders(ciphertexts)}
             for item in items:
-                self._take_item(item)
+                await self._take_item(item)
+            self._members.save()
             for peer in self._peers.values():
                 profile.directory.save(self._unit, peer)
             try:
@@ -90,12 +107,17 @@ class Delivery:
         """Peers to whom a request or a resend is due since the commit."""
         return self._repair.peers
 
-    def _take_item(self, item: Item) -> None:
+    @property
+    def groups_to_settle(self) -> set[bytes]:
+        """Groups of ours whose members are to be told that somebody left."""
+        return self._members.unsettled
+
+    async def _take_item(self, item: Item) -> None:
         sender = item.sender.id
         if item.kind in _CIPHERTEXTS:
             if (sender, item.id) not in self._known:
                 self._known.add((sender, item.id))
-                self._take_ciphertext(item)
+                await self._take_ciphertext(item)
         elif item.kind == Kind.DELIVERED:
             self._progress.delivered(item.id, sender, item.at_ms)
         elif item.kind == Kind.EXPIRED:
@@ -105,19 +127,21 @@ class Delivery:
         else:
             log.warning("item.unknown", kind=item.kind)
 
-    def _take_ciphertext(self, item: Item) -> None:
+    async def _take_ciphertext(self, item: Item) -> None:
         try:
-            plaintext = self._decrypt(item)
-            content = read_content(plaintext, item.sender.id)
-            if content.id != item.id:
-                raise ContentMalformed("the relay's id is not the author's")
+            if item.kind == Kind.SENDER_KEY:
+                content, plaintext = await self._members.read(item)
+            else:
+                plaintext = self._decrypt(item)
+                content = read_content(plaintext, item.sender.id)
+                check_tag(content, item.sender.id, item.id)
         except CorefastError as error:
             self._put_unreadable(item, error)
         except Exception:
             log_crash(log, "item.crashed")
             self._put_unreadable(item, CorefastError())
         else:
-            self._take_content(item, content, plaintext)
+            await self._take_content(item, content, plaintext)
 
     def _decrypt(self, item: Item) -> bytes:
         profile = self._profile
@@ -144,38 +168,66 @@ class Delivery:
                 self._profile.keys.take(self._unit, kind, key_id)
                 self._profile.own.forget(kind, key_id)
 
-    def _take_content(self, item: Item, content: Content, plaintext: bytes) -> None:
+    async def _take_content(self, item: Item, content: Content, plaintext: bytes) -> None:
         if content.resent is None:
-            self._store(item, content, plaintext)
+            await self._store(item, content, plaintext)
         else:
-            self._take_resent(item, content, plaintext)
+            await self._take_resent(item, content, plaintext)
 
-    def _store(self, item: Item, content: Content, plaintext: bytes) -> None:
+    async def _store(self, item: Item, content: Content, plaintext: bytes) -> None:
         is_ours = item.sender.id == self._profile.account.number
         match content.body:
+            case _ if content.group is not None and not is_ours:
+                await self._store_said(item, content, content.group, plaintext)
             case Read(ids) if not is_ours:
                 for message_id in ids:
                     self._progress.read(message_id, item.sender.id, item.at_ms)
                 self._put(item, What.READ, b"")
             case ResendRequest():
                 self._repair.owe(item, content.body)
+                self._profile.groups.forget_given(self._unit, item.sender.id)
                 self._put(item, What.READ, b"")
             case Sent() as sent if is_ours:
-                self._take_sent(item, sent, plaintext)
+                await self._take_sent(item, sent, plaintext)
             case _ if not is_ours and _is_message(content):
                 self._put(item, What.MESSAGE, plaintext, content.at_ms)
             case _:
                 self._put_unreadable(item, ContentMalformed("a message is not for this device"))
 
-    def _take_sent(self, item: Item, sent: Sent, plaintext: bytes) -> None:
+    async def _store_said(self, item: Item, content: Content, tag: GroupTag, plaintext: bytes) -> None:
+        """Take what somebody said in a group, or of one."""
+        author = item.sender.id
+        known = await self._members.load(tag.id)
+        self._put_news(item, known, await self._members.take_roster(known, tag, author))
+        await self._members.take_key(known, tag, item.sender)
+        match content.body:
+            case GroupLeave():
+                self._put_news(item, known, self._members.take_leave(known, author))
+                self._put(item, What.READ, b"")
+            case GroupNews():
+                self._put(item, What.READ, b"")
+            case _ if known.group is not None and not known.has(self._profile.account.number):
+                self._put(item, What.READ, b"")  # we are in it no more, and who wrote did not know that yet
+            case _ if not known.has(author):
+                self._put_unreadable(item, GroupUnknown("a message is of a group that its author is not in"))
+            case _ if _is_message(content):
+                self._put_said(item, What.MESSAGE, content, tag, plaintext)
+            case _:
+                self._put_unreadable(item, ContentMalformed("a message breaks the bounds of one"))
+
+    async def _take_sent(self, item: Item, sent: Sent, plaintext: bytes) -> None:
         """Take what another device of ours sent, as if it had been sent here."""
         profile = self._profile
         try:
             said = read_content(sent.content, profile.account.number)
-            to = canonical_number(sent.to)
+            to = canonical_number(sent.to) if sent.to else ""
         except CorefastError:
             said, to = None, ""
         match said:
+            case Content(group=GroupTag() as tag) if to == sent.to and len(said.id) == ID_BYTES:
+                await self._take_copy(item, said, tag, sent, plaintext)
+            case _ if not to:
+                self._put_unreadable(item, ContentMalformed("a message is not for this device"))
             case Content(body=Read(ids)) if to == sent.to:
                 profile.inbox.set_read(self._unit, to, ids)
                 self._reads.append(ReadElsewhere(to, ids))
@@ -189,7 +241,27 @@ class Delivery:
             case _:
                 self._put_unreadable(item, ContentMalformed("a message is not for this device"))
 
-    def _take_resent(self, item: Item, content: Content, plaintext: bytes) -> None:
+    async def _take_copy(self, item: Item, said: Content, tag: GroupTag, sent: Sent, plaintext: bytes) -> None:
+        """Take what another device of ours said in a group, or knows of one."""
+        profile, to = self._profile, sent.to
+        known = await self._members.load(tag.id)
+        match said.body:
+            case GroupNews() if to:
+                self._put_news(item, known, self._members.take_copy(known, tag, to))
+                self._put(item, What.READ, b"")
+            case GroupLeave() if not to:
+                self._put_news(item, known, self._members.take_leave(known, profile.account.number))
+                self._put(item, What.READ, b"")
+            case _ if not to and _is_message(said):
+                at_ms = _sound_time(said.at_ms, item.at_ms)
+                for number in known.group.others(profile.account.number) if known.group is not None else []:
+                    names = (derive_post_id(said.id, number), number, What.MESSAGE, at_ms, sent.content)
+                    profile.outbox.put_sent(self._unit, OutboxRow(0, *names, said=said.id, group=tag.id))
+                self._put_said(item, What.SENT, said, tag, plaintext)
+            case _:
+                self._put_unreadable(item, ContentMalformed("a message is not for this device"))
+
+    async def _take_resent(self, item: Item, content: Content, plaintext: bytes) -> None:
         """Put a message that came once more in the place of its record, where we asked for it."""
         self._put(item, What.READ, b"")
         original, sender = content.resent, item.sender.id
@@ -199,7 +271,7 @@ class Delivery:
         if self._repair.answer(sender, original, identity) is not None:
             # The record goes and the message is a new row: a reader who has passed the record is told of the message.
             self._profile.inbox.delete_unreadable(self._unit, sender, original)
-            self._store(msgspec.structs.replace(item, id=original), content, plaintext)
+            await self._store(msgspec.structs.replace(item, id=original), content, plaintext)
 
     def _put_unreadable(self, item: Item, error: CorefastError) -> None:
         if self._repair.is_known_loss(item, error):
@@ -214,11 +286,26 @@ class Delivery:
         row = InboxRow(0, item.sender.id, item.sender.device, item.id, what, said_ms, now_ms, content)
         self._profile.inbox.put(self._unit, row, is_shown=what == What.READ)
 
+    def _put_said(self, item: Item, what: What, said: Content, tag: GroupTag, plaintext: bytes) -> None:
+        sender, at_ms = item.sender, _sound_time(said.at_ms, item.at_ms)
+        facts = (sender.id, sender.device, item.id, what, at_ms, self._profile.clock(), plaintext)
+        self._profile.inbox.put_said(self._unit, InboxRow(0, *facts, said.id, tag.id))
+
+    def _put_news(self, item: Item, known: KnownGroup, news: News | None) -> None:
+        """Tell what became another in a group, if anything."""
+        if news is None or not (news.added or news.removed or news.left or news.is_renamed):
+            return
+        profile, sender = self._profile, item.sender
+        row_id, content = profile.random(ID_BYTES), msgspec.msgpack.encode(news)
+        facts = (sender.id, sender.device, row_id, What.GROUP, item.at_ms, profile.clock(), content)
+        profile.inbox.put_said(self._unit, InboxRow(0, *facts, None, known.id))
+
 
 def put_identity_news(profile: Profile, unit: Unit, progress: Progress, number: str) -> None:
     """Tell the user of a peer's new identity key, and fail what was meant for whoever had the old one."""
     now_ms = profile.clock()
     progress.failed_all(number, now_ms, IdentityChanged.code)
+    profile.groups.forget_number(unit, number)
     row = InboxRow(0, number, 0, profile.random(16), What.IDENTITY_CHANGED, now_ms, now_ms, b"")
     profile.inbox.put(unit, row, is_shown=False)
 
@@ -234,6 +321,11 @@ def stored_event(row: InboxRow) -> Stored:
         assert isinstance(content.body, Sent), "checked when it was stored"
         copy = OutboxRow(row.seq, b"", content.body.to, What.MESSAGE, row.at_ms, content.body.content)
         return message_sent(copy, row.device)
+    if row.what == What.GROUP:
+        assert row.group is not None, "news are of a group"
+        news = msgspec.msgpack.decode(row.content, type=News)
+        facts = (news.subject, news.added, news.removed, news.left, news.is_renamed)
+        return GroupChanged(row.seq, row.sender, row.at_ms, row.group, *facts)
     return message_of(row)
 
 
@@ -242,7 +334,7 @@ def message_of(row: InboxRow) -> MessageReceived:
     content = decode_content(row.content)
     assert isinstance(content.body, Saying | Unsupported), "checked when it was stored"
     facts = (content.body, row.at_ms, content.name, content.reply_to, content.media)
-    return MessageReceived(row.seq, row.sender, row.id, *facts)
+    return MessageReceived(row.seq, row.sender, row.said or row.id, *facts, group=row.group)
 
 
 def message_sent(row: OutboxRow, device: int) -> MessageSent:
@@ -250,7 +342,8 @@ def message_sent(row: OutboxRow, device: int) -> MessageSent:
     content = decode_content(row.content)
     assert isinstance(content.body, Saying | Unsupported), "checked when it was stored"
     facts = (content.body, row.at_ms, device, content.reply_to, content.media)
-    return MessageSent(row.seq, row.recipient, content.id, *facts)
+    group = content.group.id if content.group is not None else None
+    return MessageSent(row.seq, "" if group else row.recipient, content.id, *facts, group=group)
 
 
 def _is_message(content: Content) -> bool:

@@ -47,8 +47,11 @@ class Registration:
         self._may_replace = profile.options.replace
         self._may_adopt = profile.options.adopt_restored
 
-    async def open(self, peer: Peer) -> None:
-        """Register where needed, open the mailbox, fill up the stock; raise `DeviceStopped`, or what ends the link."""
+    async def open(self, peer: Peer) -> list[int]:
+        """Register where needed, open the mailbox, fill up the stock; return the devices of our number.
+
+        Raises `DeviceStopped`, or what ends the link.
+        """
         try:
             attached = await self._attach(peer)
         except RemoteRefused as refused:
@@ -59,6 +62,7 @@ class Registration:
         wanted = attached.prekeys_wanted
         one_time_left = 0 if wanted else attached.one_time_left
         await self.fill_up(peer, one_time_left, 0 if wanted else attached.one_time_kem_left)
+        return attached.devices
 
     async def fill_up(self, peer: Peer, one_time_left: int, one_time_kem_left: int) -> None:
         """Upload new prekeys where the relay has few, or the signed one is old."""

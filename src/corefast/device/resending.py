@@ -5,7 +5,7 @@ and the next round begins with them.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from corefast.device.repair import count
 from corefast.device.sending import Relay, Sending, take_bundle
 from corefast.device.store.resend import Debt
 from corefast.endpoint.fanout import fan_out
-from corefast.endpoint.resend import ID_BYTES, Ask, Budget, Outcome, derive_resend_id, identity_mark, refusal
+from corefast.endpoint.resend import ID_BYTES, Ask, Budget, Outcome, identity_mark, refusal, resend_of
 from corefast.endpoint.trust import Policy
 from corefast.errors import BusyError, CallTimeout, ContentMalformed, CorefastError, LinkLost, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
@@ -150,7 +150,7 @@ class Resending:
             missing = ResendRequest([ask.id for ask in asks])
             request = Content(profile.random(ID_BYTES), now_ms, missing, author=profile.account.number)
             renew = {ask.device for ask in asks} if is_renewed else set()
-            posts = self._encrypt(unit, peer, [request], bundle, renew)
+            posts = self._encrypt(unit, peer, {request.id: request}, bundle, renew)
             spent = budget.spend(now_ms, has_new_session=is_renewed)
             profile.resends.put_budget(unit, number, spent)
             for ask in asks:
@@ -200,27 +200,38 @@ class Resending:
             if bundle is not None and not self._may_take(peer, bundle):
                 return _BUSY_MS
             granted = self._grant(unit, debts, self._identity(peer, bundle))
-            contents = {content.id: content for _, content in granted}  # one post for all devices that ask for it
-            posts = self._encrypt(unit, peer, list(contents.values()), bundle) if granted else []
+            contents = {post_id: content for _, post_id, content in granted}  # one post for all that ask for it
+            contents = {post_id: await self._tag(unit, content, number) for post_id, content in contents.items()}
+            posts = self._encrypt(unit, peer, contents, bundle) if granted else []
             await profile.commit_encrypted(unit)
         states = dict(zip(contents, await self._post(posts), strict=True))
         unit = Unit()
-        for debt, content in granted:
-            self._check(number, states[content.id])
+        for debt, post_id, _ in granted:
+            self._check(number, states[post_id])
             profile.resends.settle(unit, debt)
         await profile.database.commit(unit)
         count(Outcome.RESENT, len(granted))
         return 0
 
-    def _grant(self, unit: Unit, debts: Sequence[Debt], identity: bytes | None) -> list[tuple[Debt, Content]]:
+    async def _tag(self, unit: Unit, content: Content, number: str) -> Content:
+        """Return what was said in a group with all that one needs to read there."""
+        if content.group is None:
+            return content
+        profile = self._profile
+        known = await profile.groups.load(content.group.id)
+        tag = known.tag(profile.account.number, number, profile.random)
+        profile.groups.save(unit, known)
+        return msgspec.structs.replace(content, group=tag)
+
+    def _grant(self, unit: Unit, debts: Sequence[Debt], identity: bytes | None) -> list[tuple[Debt, bytes, Content]]:
         """Return what may be resent and strike out the rest; each outcome is counted and none is told."""
         profile = self._profile
         granted = []
         for debt in debts:
             outcome = refusal(debt.sent, identity, profile.clock(), profile.book.life_ms)
-            content = _again(debt) if outcome is None else None
-            if content is not None:
-                granted.append((debt, content))
+            again = _again(debt) if outcome is None else None
+            if again is not None:
+                granted.append((debt, *again))
                 continue
             count(outcome or Outcome.DAMAGED)
             if outcome is Outcome.UNKNOWN:
@@ -258,17 +269,25 @@ class Resending:
         return bundle.devices_version == version or not self._sending.has_posted(peer.number)
 
     def _encrypt(
-        self, unit: Unit, peer: KnownPeer, contents: Sequence[Content], bundle: Bundle | None, renew: Iterable[int] = ()
+        self,
+        unit: Unit,
+        peer: KnownPeer,
+        contents: Mapping[bytes, Content],
+        bundle: Bundle | None,
+        renew: Iterable[int] = (),
     ) -> list[Post]:
-        """Encrypt for the peer's devices, as *bundle* has them where one is given; the caller has the turn."""
+        """Encrypt for the peer's devices, as *bundle* has them where one is given; the caller has the turn.
+
+        *contents* are named by the ids of their posts.
+        """
         profile = self._profile
         if bundle is not None:
             take_bundle(profile, unit, Progress(profile.outbox, unit), peer, bundle, set(renew))
         correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
         version = peer.devices_version or FIRST_VERSION
         posts = [
-            Post(each.id, peer.number, version, fan_out(encode_content(each), correspondents, profile.random))
-            for each in contents
+            Post(post_id, peer.number, version, fan_out(encode_content(each), correspondents, profile.random))
+            for post_id, each in contents.items()
         ]
         profile.directory.save(unit, peer)
         return posts
@@ -299,12 +318,12 @@ class Resending:
             raise CallTimeout("the relay refused a post")
 
 
-def _again(debt: Debt) -> Content | None:
-    """Return the content of a resend: the message as it was, under an id of its own, naming the first one."""
+def _again(debt: Debt) -> tuple[bytes, Content] | None:
+    """Return the id of a resend's post and its content: the message as it was, naming the id that it had at first."""
     if debt.content is None or debt.sent is None:
         return None
     try:
         content = decode_content(debt.content)
     except ContentMalformed:
         return None
-    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.serial), resent=content.id)
+    return resend_of(content, debt.id, debt.sent.serial)

@@ -9,7 +9,8 @@ from corefast.device.client import Device
 from corefast.device.command import Command, parse, saying_of
 from corefast.device.echo import echo
 from corefast.device.event import Event, MessageReceived, Ready
-from corefast.device.line import Fields, fields_of, line_of, safety_fields
+from corefast.device.groups import GroupView
+from corefast.device.line import Fields, fields_of, group_fields, line_of, safety_fields
 from corefast.device.name import decode_id, encode_id
 from corefast.device.stream import Lines, Output
 from corefast.errors import CorefastError, MessageUnknown
@@ -85,30 +86,57 @@ class Script:
         if command.unlink:
             return self._device_fields(await self._device.unlink(command.unlink))
         if command.save is not None:
-            message = await self._device.message(command.save.sender, decode_id(command.save.message))
+            message = await self._device.message(command.save.peer, decode_id(command.save.message))
             if message is None:
-                raise MessageUnknown("save: no message with this id is known between you and this number")
+                raise MessageUnknown("save: no message with this id is known between you and this number, or group")
             path = await self._device.save_file(message, command.save.path)
             return {"event": "saved", "id": command.save.message, "path": str(path)}
         if number := command.safety or command.accept:
             if command.accept:
                 await self._device.accept_identity(number)
             return safety_fields(await self._device.safety(number))
+        if (groups := await self._change_groups(command)) is not None:
+            return {"event": "groups", "groups": [group_fields(group) for group in groups]}
         sent = await self._send(command)
-        return {"event": "accepted", "id": encode_id(sent), "to": canonical_number(command.to)}
+        to = {"group": command.group} if command.group else {"to": canonical_number(command.to)}
+        return {"event": "accepted", "id": encode_id(sent)} | to
+
+    async def _change_groups(self, command: Command) -> list[GroupView] | None:
+        """Do what *command* says about groups and return them; None where it says nothing about them."""
+        groups = self._device.groups
+        if command.groups:
+            return await groups.known()
+        if command.found is not None:
+            return [await groups.found(command.found.subject, command.found.members, command.message_id)]
+        if command.add is not None:
+            return [await groups.add(decode_id(command.add.group), command.add.members)]
+        if command.remove is not None:
+            return [await groups.remove(decode_id(command.remove.group), command.remove.members)]
+        if command.rename is not None:
+            return [await groups.rename(decode_id(command.rename.group), command.rename.subject)]
+        if command.leave:
+            return [await groups.leave(decode_id(command.leave))]
+        return None
 
     async def _send(self, command: Command) -> bytes:
         device, reply_to = self._device, command.reply_to
         if command.file is not None:
             file, said = command.file
             return await device.send_file(
-                command.to, file.path, said, mime=file.mime_type, reply_to=reply_to, message_id=command.message_id
+                command.recipient,
+                file.path,
+                said,
+                mime=file.mime_type,
+                reply_to=reply_to,
+                message_id=command.message_id,
             )
         if command.choose is None:
-            return await device.send(command.to, saying_of(command), reply_to=reply_to, message_id=command.message_id)
-        message = await device.message(command.to, decode_id(command.choose.message))
+            return await device.send(
+                command.recipient, saying_of(command), reply_to=reply_to, message_id=command.message_id
+            )
+        message = await device.message(command.recipient, decode_id(command.choose.message))
         if not isinstance(message, MessageReceived):
-            raise MessageUnknown("choose: no message with this id came from this number")
+            raise MessageUnknown("choose: no message with this id came from this number, or in this group")
         return await device.choose(message, command.choose.option, command.message_id)
 
     def _device_fields(self, devices: list[ListedDevice]) -> Fields:

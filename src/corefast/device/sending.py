@@ -7,16 +7,20 @@ order of a recipient's messages is the order of acceptance.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
+
+import msgspec
 
 from corefast.device.directory import FIRST_VERSION, KnownPeer
 from corefast.device.event import Limited, StatusChanged
+from corefast.device.group import KnownGroup
 from corefast.device.pace import Pace
 from corefast.device.profile import Profile
 from corefast.device.progress import Progress
 from corefast.device.receiving import put_identity_news
 from corefast.device.store.outbox import OutboxRow
+from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, check_devices, fan_out
 from corefast.endpoint.resend import identity_mark
 from corefast.endpoint.trust import Policy, Trust, check_identity
@@ -34,7 +38,8 @@ from corefast.errors import (
 from corefast.limits import MAX_UNANSWERED_POSTS
 from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
-from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
+from corefast.wire.content import decode_content, encode_content
+from corefast.wire.messages import Bundle, FetchBundle, Kind, Part, Post, PostBatch, PostResult, PostState
 
 log = get_logger()
 
@@ -266,11 +271,17 @@ class Sending:
             correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
             version = peer.devices_version or FIRST_VERSION
             mark = identity_mark(peer.identity) if peer.identity else None
+            groups = {row.group: await profile.groups.load(row.group) for row in rows if row.group is not None}
             for row in rows:
-                parts = fan_out(row.content, correspondents, profile.random)
+                if row.group is None:
+                    parts = fan_out(row.content, correspondents, profile.random)
+                else:
+                    parts = say(profile, groups[row.group], row, correspondents, version)
                 profile.outbox.save_parts(unit, row.id, version, parts, mark)
                 encrypted.append(row._replace(devices_version=version, parts=parts))
             profile.directory.save(unit, peer)
+            for known in groups.values():
+                profile.groups.save(unit, known)
             await profile.commit_encrypted(unit)
         return encrypted
 
@@ -348,6 +359,20 @@ def take_bundle(
             correspondent.start(profile.own, bundle_of(bundle, each), profile.random)
     peer.set_devices(bundle.devices_version)
     return trust
+
+
+def say(
+    profile: Profile, known: KnownGroup, row: OutboxRow, correspondents: Mapping[int, Correspondent], version: int
+) -> list[Part]:
+    """Return a message in a group for the devices of one member, those of list *version*.
+
+    Under our sender key where all of them have it; else it brings them that key.
+    """
+    if row.cipher is not None and known.reaches(row.recipient, row.cipher, version):
+        return [Part(device, Kind.SENDER_KEY, row.cipher.body) for device in sorted(correspondents)]
+    tag = known.tag(profile.account.number, row.recipient, profile.random, version)
+    content = msgspec.structs.replace(decode_content(row.content), group=tag)
+    return fan_out(encode_content(content), correspondents, profile.random)
 
 
 def _note(progress: Progress, result: PostResult) -> None:

@@ -82,14 +82,17 @@ class Siblings:
 
     def with_copies(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         """Return *rows*, and for our other devices, where there are any, what each of them says and to whom."""
-        account = self._profile.account
-        copies = []
-        for row in rows if account.others else ():
-            copy_id = _copy_id(row.id)
-            copy = Sent(row.recipient, row.content)
-            content = encode_content(Content(copy_id, row.at_ms, copy, author=account.number))
-            copies.append(OutboxRow(0, copy_id, account.number, What.SENT, row.at_ms, content))
+        copies = [copy for row in rows for copy in self.copies(row.id, row.at_ms, row.recipient, row.content)]
         return [*rows, *copies]
+
+    def copies(self, message_id: bytes, at_ms: int, to: str, content: bytes) -> list[OutboxRow]:
+        """Return what tells our other devices of a message; nothing where there are none."""
+        account = self._profile.account
+        if not account.others:
+            return []
+        copy_id = _copy_id(message_id)
+        copy = encode_content(Content(copy_id, at_ms, Sent(to, content), author=account.number))
+        return [OutboxRow(0, copy_id, account.number, What.SENT, at_ms, copy)]
 
     def _online(self) -> Peer:
         peer = self._connection.peer

@@ -15,6 +15,7 @@ from corefast.device.echo import echo
 from corefast.device.event import (
     DevicesNews,
     Event,
+    GroupChanged,
     IdentityNews,
     Limited,
     LinkFailed,
@@ -28,6 +29,8 @@ from corefast.device.event import (
     Stopped,
     Unreadable,
 )
+from corefast.device.group_command import GroupCommands, describe, label
+from corefast.device.groups import GroupView
 from corefast.device.link_code import draw_qr
 from corefast.device.memory import Memory
 from corefast.device.profile import unix_ms
@@ -60,6 +63,13 @@ HELP = """\
   /link                  show a code that makes another phone a device of your number
   /devices               list your number's devices
   /unlink N              cut one of them off
+  /groups                list your groups
+  /group N [TEXT]        talk in group N of that list from now on
+  /new SUBJECT: NUMBER, NUMBER …   found a group
+  /members               list who is in the group that you talk in
+  /add NUMBER, /remove NUMBER      change the group that you talk in; its founder only
+  /rename SUBJECT        call it otherwise
+  /leave                 leave it
   /quit                  leave; what is under way goes on at the next start"""
 
 
@@ -74,8 +84,8 @@ class Terminal:
         self._offers_link = offers_link
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._is_typing = sys.stdin.isatty()
-        self._partners: list[str] = []
-        self._partner = ""
+        self._partners: list[str | bytes] = []
+        self._partner: str | bytes = ""
         self._memory = Memory()
         self._menu: MessageReceived | None = None
         """The last message that offers something to choose from, until it was answered."""
@@ -95,6 +105,7 @@ class Terminal:
             "/link": self._link,
             "/devices": self._list_devices,
             "/unlink": self._unlink,
+            **GroupCommands(device, self._print, self._to, self._enter).commands,
         }
 
     async def tell(self) -> None:
@@ -135,9 +146,7 @@ class Terminal:
             if command is None:
                 raise ParameterInvalid("unknown command; /help lists them")
             await command(rest.strip())
-        elif (
-            self._menu is not None and self._menu.sender == self._to() and _is_within(text, choices_of(self._menu.body))
-        ):
+        elif self._menu is not None and self._menu.peer == self._to() and _is_within(text, choices_of(self._menu.body)):
             await self._choose(text)
         elif text:
             await self._send(Text(text))
@@ -156,6 +165,14 @@ class Terminal:
             await self._send(Text(text))
         else:
             self._print(Styled(f"you are talking with {display_number(number)}", style="dim"))
+
+    async def _enter(self, group: GroupView, text: str) -> None:
+        """Talk in a group from now on."""
+        self._partner = group.id
+        if text:
+            await self._send(Text(text))
+        else:
+            self._print(Styled(f"you are talking in {label(group.subject)}", style="dim"))
 
     async def _reply(self, rest: str) -> None:
         number, _, text = rest.partition(" ")
@@ -209,7 +226,8 @@ class Terminal:
         self._show_devices(await self._device.devices())
 
     async def _show_safety(self, number: str) -> None:
-        safety = await self._device.safety(number or self._partner)
+        partner = self._partner if isinstance(self._partner, str) else ""
+        safety = await self._device.safety(number or partner)
         groups = safety.safety_number.split(" ")
         lines = [" ".join(groups[at : at + 4]) for at in range(0, len(groups), 4)]
         who = display_number(safety.number)
@@ -226,16 +244,16 @@ class Terminal:
         else:
             self._print(Styled("write /unlink and the number of a device; /devices lists them", style="yellow"))
 
-    def _to(self) -> str:
+    def _to(self) -> str | bytes:
         """Return whom we are talking with; empty where that is not clear."""
         return self._partner or (self._partners[0] if len(self._partners) == 1 else "")
 
-    def _known_to(self) -> str:
+    def _known_to(self) -> str | bytes:
         if not (partner := self._to()):
             raise ParameterInvalid("whom is that for? /to NUMBER says so")
         return partner
 
-    async def _send(self, body: Saying, to: str = "", reply_to: bytes | None = None) -> None:
+    async def _send(self, body: Saying, to: str | bytes = "", reply_to: bytes | None = None) -> None:
         partner = to or self._known_to()
         message_id = await self._device.send(partner, body, reply_to=reply_to)
         self._memory.note_sent(partner, message_id, gist(body))
@@ -264,7 +282,10 @@ class Terminal:
                 text = f"{who} has a new identity key: a new phone, or somebody else; /safety {event.sender} to compare"
                 self._print(Styled(text, style="bold yellow"))
             case MessageSent():
-                self._show_message(event, f"you to {display_number(event.recipient)}", "bold")
+                where = f"in {label(event.subject)}" if event.group else f"to {display_number(event.recipient)}"
+                self._show_message(event, f"you {where}", "bold")
+            case GroupChanged():
+                self._print(Styled(describe(event, self._device.number), style="bold yellow"))
             case DevicesNews():
                 words = ", ".join(map(str, event.devices))
                 self._print(Styled(f"your number's devices are now {words}", style="bold yellow"))
@@ -289,12 +310,13 @@ class Terminal:
                     self._memory.note(quoted)
 
     def _show_received(self, event: MessageReceived) -> None:
-        if event.sender not in self._partners:
-            self._partners.append(event.sender)
+        if event.peer not in self._partners:
+            self._partners.append(event.peer)
         if choices_of(event.body):
             self._menu = event
         who, name = display_number(event.sender), excerpt(event.name, MAX_NAME_CHARACTERS)
-        self._show_message(event, f"{name} ({who})" if name else who, "bold cyan")
+        who = f"{name} ({who})" if name else who
+        self._show_message(event, f"{label(event.subject)} {who}" if event.group else who, "bold cyan")
 
     def _show_message(self, event: MessageReceived | MessageSent, who: str, style: str) -> None:
         quoted = ""
@@ -306,8 +328,9 @@ class Terminal:
         self._print(line.append_text(draw(event.body, quoted, event.media)))
 
     def _show_status(self, event: StatusChanged) -> None:
-        said = self._memory.sent(event.recipient, event.id)
-        words = [_TICKS[event.status], event.status, said, f"({event.code})" if event.code else ""]
+        said = self._memory.sent(event.group or event.recipient, event.id)
+        to = f"to {display_number(event.recipient)}" if event.group else ""
+        words = [_TICKS[event.status], event.status, to, said, f"({event.code})" if event.code else ""]
         self._print(Styled("      " + " ".join(filter(None, words)), style=_STYLES[event.status]))
 
     def _show_code(self, offer: LinkOffered) -> None:

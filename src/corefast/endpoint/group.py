@@ -23,6 +23,7 @@ __all__ = [
     "check_member",
     "check_said",
     "check_tag",
+    "copy_roster",
     "derive_post_id",
     "distribution_id_of",
     "tag_for",
@@ -85,11 +86,19 @@ def take_roster(known: Group | None, tag: GroupTag, author: str, own_number: str
     is not *known* and lists *own_number* in it is its founder.
     """
     roster = tag.roster
-    if roster is None or not _is_sound(roster, author):
+    if roster is None or known is None and own_number not in roster.members:
+        return None
+    return copy_roster(known, tag, author)
+
+
+def copy_roster(known: Group | None, tag: GroupTag, founder: str) -> Group | None:
+    """Return the group of *founder* as another device of our own number has it; None where that changes nothing."""
+    roster = tag.roster
+    if roster is None or not _is_sound(roster, founder):
         return None
     if known is None:
-        return Group(tag.id, author, roster) if own_number in roster.members else None
-    if author != known.founder or roster.revision <= known.roster.revision:
+        return Group(tag.id, founder, roster)
+    if founder != known.founder or roster.revision <= known.roster.revision:
         return None
     return msgspec.structs.replace(known, roster=roster, gone=[])
 

@@ -31,6 +31,7 @@ class Unsupported(msgspec.Struct, frozen=True, array_like=True, tag=0):
 class Sent(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Between devices of one number: what another of them sent to *to*; *content* is that plaintext, padding and all.
 
+    For what is said in a group *to* is empty, and for news of one it is the group's founder.
     From anybody else, and one inside another, it is malformed.
     """
 
