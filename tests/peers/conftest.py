@@ -24,6 +24,19 @@ def peer(request: pytest.FixtureRequest) -> Iterator[LibsignalDevice]:
         yield device
 
 
+@pytest.fixture(params=[LAST_WITH_X3DH, *RELEASES])
+def any_peer(request: pytest.FixtureRequest) -> Iterator[LibsignalDevice]:
+    """For what does not depend on sessions, and so is spoken with each release."""
+    with LibsignalDevice(request.param) as device:
+        yield device
+
+
+@pytest.fixture
+def libsignal_c_device(libsignal_c_program: Path) -> Iterator[libsignal_c.LibsignalCDevice]:
+    with libsignal_c.LibsignalCDevice(libsignal_c_program) as device:
+        yield device
+
+
 @pytest.fixture
 def old_peer() -> Iterator[LibsignalDevice]:
     with LibsignalDevice(LAST_WITH_X3DH) as device:

@@ -1,5 +1,6 @@
 // One libsignal device of the release named as argument, driven by JSON lines: a request on stdin, its answer on stdout.
 // Bytes travel as base64.
+import { createCipheriv, createDecipheriv, createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { createInterface } from 'node:readline';
 
 const release = process.argv[2];
@@ -86,6 +87,9 @@ class SenderKeys extends signal.SenderKeyStore {
   async saveSenderKey(sender, id, record) {
     this.#records.set(`${sender.toString()} ${id}`, record.serialize());
   }
+  forget(sender, id) {
+    this.#records.delete(`${sender.toString()} ${id}`);
+  }
   async getSenderKey(sender, id) {
     const record = this.#records.get(`${sender.toString()} ${id}`);
     return record ? signal.SenderKeyRecord.deserialize(record) : null;
@@ -98,6 +102,11 @@ const identity = new Identity();
 const oneTime = new PreKeys();
 const signed = new SignedPreKeys();
 const kyber = new KyberPreKeys();
+
+const mediaKeys = (key, info) => {
+  const keys = Buffer.from(signal.hkdf(112, bytes(key), Buffer.from(info), null));
+  return { iv: keys.subarray(0, 16), cipher: keys.subarray(16, 48), mac: keys.subarray(48, 80) };
+};
 
 const actions = {
   // Publish a bundle; a later one replaces it.
@@ -167,7 +176,9 @@ const actions = {
           );
     return { plaintext: text(plaintext) };
   },
-  async group_create({ group }) {
+  // A group has one chain of ours until it is renewed.
+  async group_create({ group, renew }) {
+    if (renew) senderKeys.forget(SELF, group);
     const message = await signal.SenderKeyDistributionMessage.create(SELF, group, senderKeys);
     return { message: text(message.serialize()) };
   },
@@ -187,6 +198,22 @@ const actions = {
     const [ours, theirs] = [our_key, their_key].map((key) => signal.PublicKey.deserialize(bytes(key)));
     const made = signal.Fingerprint.new(5200, version, bytes(our_id), ours, bytes(their_id), theirs);
     return { shown: made.displayableFingerprint().toString(), scanned: text(made.scannableFingerprint().toBuffer()) };
+  },
+  // libsignal leaves files to its callers: its HKDF and Node's ciphers, as Signal's and WhatsApp's clients do it.
+  async media_seal({ key, info, file }) {
+    const { iv, cipher, mac } = mediaKeys(key, info);
+    const sealer = createCipheriv('aes-256-cbc', cipher, iv);
+    const ciphertext = Buffer.concat([sealer.update(bytes(file)), sealer.final()]);
+    const sealed = Buffer.concat([ciphertext, createHmac('sha256', mac).update(iv).update(ciphertext).digest().subarray(0, 10)]);
+    return { sealed: text(sealed), hash: text(createHash('sha256').update(sealed).digest()) };
+  },
+  async media_open({ key, info, sealed }) {
+    const { iv, cipher, mac } = mediaKeys(key, info);
+    const ciphertext = bytes(sealed).subarray(0, -10);
+    const tag = createHmac('sha256', mac).update(iv).update(ciphertext).digest().subarray(0, 10);
+    if (!timingSafeEqual(tag, bytes(sealed).subarray(-10))) throw new Error('the MAC of the file does not match');
+    const opener = createDecipheriv('aes-256-cbc', cipher, iv);
+    return { file: text(Buffer.concat([opener.update(ciphertext), opener.final()])) };
   },
   async sign({ message }) {
     return { signature: text(identity.key.sign(bytes(message))), identity: text(identity.key.getPublicKey().serialize()) };

@@ -45,9 +45,9 @@ class LibsignalDevice:
     def decrypt(self, kind: int, body: bytes) -> bytes:
         return b64decode(self._ask("decrypt", kind=kind, body=_text(body))["plaintext"])
 
-    def group_create(self, group: str) -> bytes:
-        """Return a distribution message for the group of that UUID."""
-        return b64decode(self._ask("group_create", group=group)["message"])
+    def group_create(self, group: str, *, renew: bool = False) -> bytes:
+        """Return a distribution message for the group of that UUID, of a new chain where there is none or *renew*."""
+        return b64decode(self._ask("group_create", group=group, renew=renew)["message"])
 
     def group_join(self, distribution: bytes) -> None:
         self._ask("group_join", message=_text(distribution))
@@ -64,6 +64,14 @@ class LibsignalDevice:
         keys = {"our_id": our_id, "our_key": our_key, "their_id": their_id, "their_key": their_key}
         answer = self._ask("fingerprint", version=version, **{name: _text(value) for name, value in keys.items()})
         return answer["shown"], b64decode(answer["scanned"])
+
+    def seal_file(self, key: bytes, info: bytes, file: bytes) -> tuple[bytes, bytes]:
+        """Return the encrypted file and its SHA-256."""
+        answer = self._ask("media_seal", key=_text(key), info=info.decode(), file=_text(file))
+        return b64decode(answer["sealed"]), b64decode(answer["hash"])
+
+    def open_file(self, key: bytes, info: bytes, sealed: bytes) -> bytes:
+        return b64decode(self._ask("media_open", key=_text(key), info=info.decode(), sealed=_text(sealed))["file"])
 
     def sign(self, message: bytes) -> tuple[bytes, bytes]:
         """Return (identity, signature)."""

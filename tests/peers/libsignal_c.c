@@ -4,6 +4,8 @@
  *     start WORDS       (the words of a bundle) -> ok
  *     encrypt TEXT      -> kind message
  *     decrypt KIND BODY -> text
+ *     fingerprint VERSION ID IDENTITY ID IDENTITY -> digits code   (ours first)
+ *     compare VERSION ID IDENTITY ID IDENTITY CODE -> 1 where the code of the other side says the same, else 0
  *
  * A refusal is answered with "error" and the library's number. `libsignal_c bench N` measures two devices instead.
  */
@@ -16,6 +18,7 @@
 #include <time.h>
 
 #include <curve.h>
+#include <fingerprint.h>
 #include <key_helper.h>
 #include <protocol.h>
 #include <ratchet.h>
@@ -329,6 +332,58 @@ static int take_decrypt(Device *device) {
     return 0;
 }
 
+static char *name(void) {
+    Bytes found = bytes();
+    found.data[found.size] = 0;
+    return (char *) found.data;
+}
+
+static int make_fingerprint(fingerprint **made) {
+    fingerprint_generator *generator;
+    int version = atoi(word());
+    char *our_id = name();
+    ec_public_key *our_key = key();
+    char *their_id = name();
+    ec_public_key *their_key = key();
+    must(fingerprint_generator_create(&generator, 5200, version, library));
+    int result = fingerprint_generator_create_for(generator, our_id, our_key, their_id, their_key, made);
+    fingerprint_generator_free(generator);
+    free(our_id);
+    free(their_id);
+    SIGNAL_UNREF(our_key);
+    SIGNAL_UNREF(their_key);
+    return result;
+}
+
+static int say_fingerprint(void) {
+    fingerprint *made;
+    signal_buffer *code;
+    int result = make_fingerprint(&made);
+    if (result < 0) return result;
+    must(scannable_fingerprint_serialize(&code, fingerprint_get_scannable(made)));
+    printf("ok %s", displayable_fingerprint_text(fingerprint_get_displayable(made)));
+    put(signal_buffer_data(code), signal_buffer_len(code));
+    signal_buffer_free(code);
+    SIGNAL_UNREF(made);
+    return 0;
+}
+
+static int compare(void) {
+    fingerprint *made;
+    scannable_fingerprint *theirs;
+    int result = make_fingerprint(&made);
+    if (result < 0) return result;
+    Bytes code = bytes();
+    if ((result = scannable_fingerprint_deserialize(&theirs, code.data, code.size, library)) >= 0) {
+        result = scannable_fingerprint_compare(fingerprint_get_scannable(made), theirs);
+        SIGNAL_UNREF(theirs);
+    }
+    free(code.data);
+    SIGNAL_UNREF(made);
+    if (result >= 0) printf("ok %d", result);
+    return result;
+}
+
 static void serve(void) {
     Device *device = new_device();
     char *line = malloc(LINE);
@@ -339,6 +394,8 @@ static void serve(void) {
         else if (!strcmp(verb, "start")) result = take_start(device);
         else if (!strcmp(verb, "encrypt")) result = take_encrypt(device);
         else if (!strcmp(verb, "decrypt")) result = take_decrypt(device);
+        else if (!strcmp(verb, "fingerprint")) result = say_fingerprint();
+        else if (!strcmp(verb, "compare")) result = compare();
         if (result < 0) printf("error %d", result);
         putchar('\n');
         fflush(stdout);

@@ -62,6 +62,16 @@ class LibsignalCDevice:
         (plaintext,) = self._ask("decrypt", kind, body)
         return b"" if plaintext == "-" else bytes.fromhex(plaintext)
 
+    def fingerprint(self, ours: tuple[bytes, bytes], theirs: tuple[bytes, bytes], version: int) -> tuple[str, bytes]:
+        """Return what it shows and lets scan for two pairs of id and identity."""
+        shown, scanned = self._ask("fingerprint", version, *ours, *theirs)
+        return shown, bytes.fromhex(scanned)
+
+    def matches(self, ours: tuple[bytes, bytes], theirs: tuple[bytes, bytes], version: int, scanned: bytes) -> bool:
+        """Tell whether what the other side lets scan says the same to it."""
+        (verdict,) = self._ask("compare", version, *ours, *theirs, scanned)
+        return verdict == "1"
+
     def _ask(self, verb: str, *arguments: bytes | int | None) -> list[str]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
