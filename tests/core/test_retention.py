@@ -4,7 +4,9 @@ import pytest
 
 from corefast.core.account.duties import SWEEP_MS
 from corefast.core.account.retention import DAY_MS, SURE_MS
-from corefast.errors import RemoteRefused
+from corefast.core.store.inbound import InboundStore
+from corefast.core.store.resend import ResendStore
+from corefast.errors import RemoteRefused, StoreConflict
 from corefast.limits import EVENT_LIFE_MS
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Text
@@ -207,5 +209,36 @@ def test_a_backlog_is_forgotten_in_one_round_whatever_clocks_say(tmp_path, monke
         world.clock.now_ms = now_ms
         await pass_time(world, KEPT + 1)
         assert await count(world) == 4
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "index,statement",
+    [
+        ("inbound_seen", InboundStore._OLD),
+        ("debt_age", ResendStore._OLD_DEBTS),
+        ("ask_budget_age", ResendStore._OLD_BUDGETS),
+    ],
+)
+def test_what_is_swept_by_its_age_is_found_by_an_index(index, statement, tmp_path):
+    async def main(world):
+        query = statement.sqlite.replace("DELETE", "SELECT *")
+        explain = Statement(f"EXPLAIN QUERY PLAN {query}", f"EXPLAIN {query}")
+        plan = await world.business.context.database.fetch(explain, *[1] * query.count("?"))
+        assert index in str(plan) and "SCAN" not in str(plan), plan
+
+    story(main, tmp_path)
+
+
+def test_database_holds_a_number_once(tmp_path):
+    async def main(world):
+        twice = (
+            "INSERT INTO account SELECT 7, number, phase, own_keys, link_key, id_key, token, next_token FROM account"
+        )
+        unit = Unit()
+        unit.add(Statement(twice))
+        with pytest.raises(StoreConflict):
+            await world.business.context.database.commit(unit)
 
     story(main, tmp_path)

@@ -189,14 +189,58 @@ def test_the_own_certificate_stays_until_it_ends_soon_or_lacks_a_name(tmp_path):
 def test_what_another_core_stores_is_taken_over(tmp_path):
     async def main(w):
         await patch(w, {"odd": 1})
-        await w.business.settings.refresh()
+        await w.core.watch.look()
         w.business.schedule.effect = None
-        await w.business.settings.refresh()
+        await w.core.watch.look()
         assert w.business.schedule.effect is None  # nothing new: nothing is read
         await patch(w, {"odd": 2})
         w.business.schedule.effect = None
-        await w.business.settings.refresh()
+        await w.core.watch.look()
         assert w.business.schedule.effect.concurrency == 24
+
+    story(main, tmp_path)
+
+
+def test_one_look_serves_all_numbers_and_what_fails_for_one_is_tried_again(tmp_path):
+    async def main(w):
+        second = await w.core.make("493023125001")
+        w.core.serve(second)
+        looks, versions = [], w.core._settings.versions
+
+        async def counted():
+            looks.append(1)
+            return await versions()
+
+        def broken(fields):
+            raise OSError("unforeseen")
+
+        w.core._settings.versions = counted
+        await w.core.watch.look()
+        for business in (w.business, second):
+            await w.front.call(PatchApplication(business.context.number, b'{"pass_through":true}'))
+            business.context.pass_through = False
+        w.business.settings._apply, apply = broken, w.business.settings._apply
+        await w.core.watch.look()
+        assert (w.business.context.pass_through, second.context.pass_through, len(looks)) == (False, True, 2)
+        w.business.settings._apply = apply
+        await w.core.watch.look()
+        assert w.business.context.pass_through
+
+    story(main, tmp_path)
+
+
+def test_settings_and_the_webhook_among_them_are_stored_in_one_unit(tmp_path):
+    async def main(w):
+        units, commit = [], w.business.context.database.commit
+
+        def counted(unit):
+            units.append(" ".join(op[0].sqlite for op in unit.ops))
+            return commit(unit)
+
+        w.business.context.database.commit = counted
+        await patch(w, {"webhooks": {"url": URL}, "odd": 1})
+        stored = [unit for unit in units if "INTO webhook" in unit or "INTO setting" in unit]
+        assert len(stored) == 1 and "INTO webhook " in stored[0] and "INTO setting " in stored[0]
 
     story(main, tmp_path)
 
@@ -281,8 +325,8 @@ def test_what_nobody_foresaw_ends_neither_housekeeping_nor_the_look_at_settings(
                 raise Enough
 
         w.business.media.sweep_open = unforeseen
-        w.business.settings._store.versions = unforeseen
-        for each in (w.business.duties, w.business.settings):
+        w.core._settings.versions = unforeseen
+        for each in (w.business.duties, w.core.watch):
             rounds.clear()
             with pytest.raises(Enough):
                 await each.run(sleep)

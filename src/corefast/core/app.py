@@ -25,12 +25,14 @@ from corefast.core.opening import load_account, make_account, open_context, open
 from corefast.core.secrets import load_secrets
 from corefast.core.settings.backups import RESTORED, read_backup, restore_account
 from corefast.core.settings.certificates import Certificates
+from corefast.core.settings.watch import Watch
 from corefast.core.stats import Stats
 from corefast.core.store.apikeys import ApiKeyStore
 from corefast.core.store.keys import AccountRow, KeyStore, find_account, load_accounts
 from corefast.core.store.settings import SettingStore
 from corefast.core.store.span import FIRST_ACCOUNT
 from corefast.core.store.users import UserStore
+from corefast.core.task import end
 from corefast.endpoint.refill import Refill
 from corefast.endpoint.vault import Vault, load_master_key
 from corefast.errors import AccountRegistered, CorefastError, NumberInvalid, Overloaded, SetupError
@@ -85,6 +87,8 @@ class Core:
         """Called with the reason when a number takes no more messages and only the operator can help."""
         self._settings = SettingStore(process.database, process.vault, process.random)
         self.certificates = Certificates(process, self._settings, self.rota)
+        self.watch = Watch(self._settings, self.certificates, lambda: [each.settings for each in self.all()])
+        self._watching: asyncio.Task[None] | None = None
         self._joining = asyncio.Lock()
         self.registrations = Registrations(process, self._settings, self)
         self.stats = Stats(process, self.all, self.rota, folder)
@@ -192,7 +196,6 @@ class Core:
         is_restored = await self._settings.load(keys.account, RESTORED) is not None
         given = self._given(row.number, is_restored)
         business = Business(self._config, context, row, given, self.rota, [self.users.sweep])
-        business.settings.on_changed.append(self.certificates.load)
         business.on_stopped = lambda refusal: self.on_stopped(row.number, refusal)
         await business.load()
         return business
@@ -228,6 +231,7 @@ class Core:
         self._server = await serve(host, port, secrets, gateway_codec, accept, max_connections=MAX_CONNECTIONS)
         for business in self.all():
             business.start()
+        self._watching = asyncio.create_task(self.watch.run(asyncio.sleep))
         return self._server.port
 
     async def close(self) -> None:
@@ -238,6 +242,8 @@ class Core:
             self.operations.is_draining = True
             await self._drain()
             await self._server.close(Overloaded("the core is shutting down"))
+        if self._watching is not None:
+            await end(self._watching)
         for business in self.all():
             await business.close()
         await self.registrations.close()

@@ -100,7 +100,7 @@ class Business:
         context.book.life_ms = config.resend_hours * HOUR_MS
         self.on_stopped: Callable[[str], None] = lambda refusal: None
         """Called with the reason when the account takes no more messages and only the operator can help."""
-        self._duties: list[asyncio.Task[None]] = []
+        self._housekeeping: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._settling: asyncio.Task[None] | None = None
         self._make_parts()
@@ -210,7 +210,7 @@ class Business:
 
     def start(self) -> None:
         """Begin: attach to the relay, have webhooks delivered, do the duties; or go on after a refusal."""
-        if self._duties:
+        if self._housekeeping is not None:
             self.sender.refusal = ""
             self.relay.start()
             return
@@ -219,12 +219,12 @@ class Business:
             self._superseded()
         else:
             self.relay.start()
-        self._duties = [asyncio.create_task(each.run(asyncio.sleep)) for each in (self.duties, self.settings)]
+        self._housekeeping = asyncio.create_task(self.duties.run(asyncio.sleep))
 
     async def close(self) -> None:
         """Leave the relay; what is under way becomes durable with the database's end."""
-        for duty in self._duties:
-            await end(duty)
+        if self._housekeeping is not None:
+            await end(self._housekeeping)
         await self.media.close()
         await self.collection.close()
         await self.relay.close()

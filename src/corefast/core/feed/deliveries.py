@@ -85,19 +85,19 @@ class Schedule:
             return len(self._open)
         return len(self._open) + await self._context.events.count(self._loaded)
 
-    async def set(self, request: SetWebhook) -> Webhook:
-        """Set the webhook that an operator asks for; raise `ParameterInvalid`."""
+    async def set(self, request: SetWebhook, also: Unit | None = None) -> Webhook:
+        """Set the webhook that an operator asks for, together with what is in *also*; raise `ParameterInvalid`."""
         if request.url and not request.url.startswith(("http://", "https://")):
             raise ParameterInvalid("a webhook's URL begins with https:// or http://")
         if len(request.url) > _MAX_URL_CHARACTERS:
             raise ParameterInvalid(f"a webhook's URL has at most {_MAX_URL_CHARACTERS} characters")
         secret = self.webhook.secret or "whsec_" + b64encode(self._context.random(_SECRET_BYTES)).decode()
-        await self.set_webhook(Webhook(request.url, secret, tuple(dict.fromkeys(request.statuses))))
+        await self.set_webhook(Webhook(request.url, secret, tuple(dict.fromkeys(request.statuses))), also)
         return self.webhook
 
-    async def set_webhook(self, webhook: Webhook) -> None:
-        """Store the webhook; one that was off begins with the events of this moment."""
-        unit = Unit()
+    async def set_webhook(self, webhook: Webhook, also: Unit | None = None) -> None:
+        """Store the webhook, and what is in *also*; one that was off begins with the events of this moment."""
+        unit = Unit() if also is None else also
         self._context.deliveries.put_webhook(unit, webhook)
         was_off = not self.webhook.url
         position = self._context.events.last

@@ -9,7 +9,7 @@ from corefast.core.send.outbox import Outbox
 from corefast.core.send.preparer import Preparer
 from corefast.core.send.resender import Resender
 from corefast.core.send.status import RECEIVER_INCAPABLE, Statuses
-from corefast.errors import Overloaded
+from corefast.errors import CorefastError
 from corefast.logs import get_logger
 from corefast.store.database import Unit
 from corefast.wire.messages import PostResult, PostResults, PostState
@@ -57,7 +57,7 @@ class Results:
                 metrics.core_delivery_seconds.observe(max(now_ms - delivered.accepted_ms, 0) / 1_000)
             try:
                 self._context.database.commit_then(unit, partial(self._committed, done))
-            except Overloaded as error:
+            except CorefastError as error:
                 self._committed(done, error)
 
     def _is_final(self, unit: Unit, entry: Entry, result: PostResult, now_ms: int) -> bool:

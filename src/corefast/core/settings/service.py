@@ -11,10 +11,9 @@ from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
 from corefast.core.settings import application
 from corefast.core.settings.provider import check_providers
-from corefast.core.store.settings import SettingStore
-from corefast.errors import CorefastError, ParameterInvalid, ProviderUnknown
-from corefast.limits import MAX_SETTINGS_BYTES, SETTINGS_POLL_S
-from corefast.logs import get_logger
+from corefast.core.store.settings import SettingStore, Versions
+from corefast.errors import ParameterInvalid, ProviderUnknown
+from corefast.limits import MAX_SETTINGS_BYTES
 from corefast.store.database import Unit
 from corefast.wire.gateway import SetWebhook, State
 from corefast.wire.settings import (
@@ -28,8 +27,6 @@ from corefast.wire.settings import (
     PutProviders,
     ResetApplication,
 )
-
-log = get_logger()
 
 APPLICATION, PROVIDERS = "application", "providers"
 REPLACED_WEBHOOK = "webhook.replaced"
@@ -48,7 +45,7 @@ class Settings:
         self._schedule = schedule
         self._given_webhook = given_webhook
         self._changing = asyncio.Lock()
-        self._versions: dict[str, int] = {}
+        self._versions: Versions = {}
         self.on_changed: list[Callable[[], Awaitable[None]]] = []
         """Called when anything was set, here or through another core."""
 
@@ -63,19 +60,22 @@ class Settings:
             DropProvider: self.drop_provider,
         }
 
+    @property
+    def account(self) -> int:
+        return self._context.account
+
     # ── bringing it into effect ────────────────────────────────────────────────────────────────────────────────────
 
     async def load(self) -> None:
         """Go on with what was set; the URL of the start counts unless a client has set another one since."""
-        await self.refresh()
+        await self.refresh(await self._store.versions_of(self._context.account))
         given = self._given_webhook.encode()
         replaced = await self._store.load(self._context.account, REPLACED_WEBHOOK)
         if given and replaced != given and self._given_webhook != self._schedule.webhook.url:
             await self._schedule.set(SetWebhook(self._given_webhook, self._schedule.webhook.statuses))
 
-    async def refresh(self) -> None:
-        """Take over what was set since the last look, through whichever core."""
-        versions = await self._store.versions(self._context.account)
+    async def refresh(self, versions: Versions) -> None:
+        """Take over what was set through another core, where *versions* are not those of the last look."""
         if versions == self._versions:
             return
         self._apply(await self._load())
@@ -83,17 +83,6 @@ class Settings:
         for listener in self.on_changed:
             await listener()
         self._versions = versions
-
-    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Look once a second, until cancelled."""
-        while True:
-            await sleep(SETTINGS_POLL_S)
-            try:
-                await self.refresh()
-            except CorefastError as error:
-                log.warning("settings could not be read", code=error.code)
-            except Exception:
-                log.exception("settings could not be read")
 
     def _apply(self, fields: application.Fields) -> None:
         effect = application.effect_of(fields)
@@ -129,14 +118,14 @@ class Settings:
     async def _store_all(
         self, fields: application.Fields, url: str, states: tuple[State, ...], *, is_url_given: bool
     ) -> ApplicationView:
-        before = self._schedule.webhook
-        if url != before.url or set(states) != set(before.statuses):
-            await self._schedule.set(SetWebhook(url, states))
-        unit = Unit()
+        before, unit = self._schedule.webhook, Unit()
         if is_url_given:
             self._store.put(unit, self._context.account, REPLACED_WEBHOOK, self._given_webhook.encode())
         self._store.put(unit, self._context.account, APPLICATION, msgspec.json.encode(fields))
-        await self._context.database.commit(unit)
+        if url != before.url or set(states) != set(before.statuses):
+            await self._schedule.set(SetWebhook(url, states), unit)
+        else:
+            await self._context.database.commit(unit)
         self._apply(fields)
         return self._view(fields)
 

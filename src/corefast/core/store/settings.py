@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from corefast.core.store.span import EVERY_ACCOUNT
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
 
 log = get_logger()
+
+Versions = dict[str, int]
+"""The version of each value of an account, by name."""
 
 _PHOTO = "photo/%"
 _VERSION_BYTES = 7
@@ -51,11 +53,19 @@ class SettingStore:
             log.error("a stored setting is damaged and left out", name=name.partition("/")[0], code=error.code)
             return None
 
-    _VERSIONS = Statement("SELECT name, version FROM setting WHERE account IN (?, ?) AND name NOT LIKE ?")
+    _VERSIONS = Statement("SELECT account, name, version FROM setting WHERE name NOT LIKE ?")
 
-    async def versions(self, account: int) -> dict[str, int]:
-        """Return the version of each value of *account* and of all accounts; pieces of photos are left out."""
-        return dict(await self._database.fetch(self._VERSIONS, account, EVERY_ACCOUNT, _PHOTO))
+    async def versions(self) -> dict[int, Versions]:
+        """Return the versions of all values by account; pieces of photos are left out."""
+        found: dict[int, Versions] = {}
+        for account, name, version in await self._database.fetch(self._VERSIONS, _PHOTO):
+            found.setdefault(account, {})[name] = version
+        return found
+
+    _VERSIONS_OF = Statement("SELECT name, version FROM setting WHERE account = ? AND name NOT LIKE ?")
+
+    async def versions_of(self, account: int) -> Versions:
+        return dict(await self._database.fetch(self._VERSIONS_OF, account, _PHOTO))
 
     _PIECES = Statement("SELECT name FROM setting WHERE account = ? AND name LIKE ?")
 
