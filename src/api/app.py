@@ -22,6 +22,7 @@ from api.routes.account import Accounts
 from api.routes.backup import Backup
 from api.routes.certificates import Certificates
 from api.routes.chat import Chat
+from api.routes.configs import Configs
 from api.routes.contacts import Contacts
 from api.routes.docs import Docs
 from api.routes.events import EventFeed
@@ -62,6 +63,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     stats = Stats(core, keys)
     contacts = Contacts(core, keys)
     services = Services(core, keys)
+    configs = Configs(core, keys)
     figures = MetricsView(core, keys, is_open=open_metrics)
     routes = [
         Route("/v1/messages", messages.collection),
@@ -96,6 +98,9 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/account/verify", accounts.verify),
         Route("/v1/account/shards", accounts.shards),
         Route("/v1/settings/account/two-step", accounts.two_step),
+        Route("/v1/configs/webhook", configs.webhook),
+        Route("/v1/configs/templates", configs.templates),
+        Route("/v1/configs/templates/{name}", configs.template),
         Route("/v1/health", health.v1),
         Route("/v1/stats/app", stats.app),
         Route("/v1/stats/app/internal", stats.app_internal),

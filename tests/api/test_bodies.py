@@ -21,7 +21,7 @@ BODIES = {
     ),
     "a reply without a name": (
         event(EventKind.MESSAGE, message_id="ABGGx", body=Text("hi"), reply_to="gBGGy"),
-        '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"context":{"id":"gBGGy"},'
+        '{"contacts":[{"profile":{"name":""},"wa_id":"49123123456"}],"messages":[{"context":{"id":"gBGGy"},'
         '"from":"49123123456","id":"ABGGx","text":{"body":"hi"},"timestamp":"1900000005","type":"text"}]}',
     ),
     "a message under an identity key that nobody acknowledged": (
@@ -31,7 +31,7 @@ BODIES = {
             body=Text("hi"),
             identity=SeenIdentity("abc", 1_900_000_000_001, False),
         ),
-        '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"from":"49123123456","id":"ABGGx","identity":'
+        '{"contacts":[{"profile":{"name":""},"wa_id":"49123123456"}],"messages":[{"from":"49123123456","id":"ABGGx","identity":'
         '{"acknowledged":false,"created_timestamp":1900000000001,"hash":"abc"},"text":{"body":"hi"},'
         '"timestamp":"1900000005","type":"text"}]}',
     ),
@@ -54,8 +54,9 @@ BODIES = {
     ),
     "unreadable": (
         event(EventKind.UNREADABLE),
-        '{"contacts":[{"profile":{},"wa_id":"49123123456"}],"messages":[{"errors":[{"code":501,"details":"A message '
-        'from this sender could not be decrypted; ask for it once more.","title":"Unknown message type"}],'
+        '{"contacts":[{"profile":{"name":""},"wa_id":"49123123456"}],"messages":[{"errors":[{"code":501,'
+        '"details":"A message from this sender could not be decrypted; ask for it once more.",'
+        '"title":"Unknown message type"}],'
         '"from":"49123123456","id":"evt_1","timestamp":"1900000005","type":"unknown"}]}',
     ),
     "a changed identity": (

@@ -54,7 +54,7 @@ class Templates:
         query = request.query()
         found = await self._core.call(
             ListTemplates(
-                key.account, query.get("after", ""), _limit(query), query.get("name", ""), query.get("language", "")
+                key.account, query.get("after", ""), limit_of(query), query.get("name", ""), query.get("language", "")
             ),
             TemplatePage,
         )
@@ -62,7 +62,7 @@ class Templates:
 
     async def _make(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.ADMIN)
-        definition = self._decode(await request.body())
+        definition = decode_definition(self._body, await request.body())
         return _one(201, await self._core.call(NewTemplate(key.account, definition), TemplateView))
 
     async def _get(self, request: Request) -> Answer:
@@ -71,19 +71,13 @@ class Templates:
 
     async def _set(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.ADMIN)
-        definition = self._decode(await request.body())
+        definition = decode_definition(self._body, await request.body())
         wanted = SetTemplate(key.account, request.path["id"], definition)
         return _one(200, await self._core.call(wanted, TemplateView))
 
     async def _delete(self, request: Request) -> Answer:
         key = await self._keys.require(request, Scope.ADMIN)
         return _one(200, await self._core.call(DeleteTemplate(key.account, request.path["id"]), TemplateView))
-
-    def _decode(self, body: bytes) -> Definition:
-        wanted: TemplateRequest = self._body.decode(body)
-        if b"\\u0000" in body:
-            refuse_nuls(wanted)
-        return definition_of(wanted)
 
     # ── many at once ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,7 +93,7 @@ class Templates:
         refused = []
         for at, raw in enumerate(listed):
             try:
-                fit[at] = self._decode(bytes(raw))
+                fit[at] = decode_definition(self._body, bytes(raw))
             except CallerError as error:
                 refused.append(_refused(at, None, error))
         done = await self._core.call(ImportTemplates(key.account, list(fit.values())), ImportedTemplates)
@@ -112,6 +106,14 @@ class Templates:
         return answer_json(200, ImportAnswer(taken, sorted(refused, key=lambda each: each.index)))
 
 
+def decode_definition(shape: JsonBody, body: bytes) -> Definition:
+    """Return the template in *body*, a `TemplateRequest` by *shape*; raise `CallerError` where it is none."""
+    wanted: TemplateRequest = shape.decode(body)
+    if b"\\u0000" in body:
+        refuse_nuls(wanted)
+    return definition_of(wanted)
+
+
 def _refused(at: int, definition: Definition | None, error: CallerError) -> RefusedTemplate:
     code = TABLE[code_of(error)].v1_code
     name, language = (definition.name, definition.language) if definition else ("", "")
@@ -122,14 +124,15 @@ def _one(status: int, view: TemplateView) -> Answer:
     return answer_json(status, TemplateAnswer([item_of(view)]))
 
 
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", str(DEFAULT_LIMIT))
+def limit_of(query: dict[str, str], default: int = DEFAULT_LIMIT) -> int:
+    """Return how many templates *query* asks for; raise `ParameterInvalid`."""
+    text = query.get("limit", str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_PAGE):
         raise ParameterInvalid(f"`limit` has to be from 1 to {MAX_PAGE}")
     return int(text)
 
 
-_EXAMPLE = {
+EXAMPLE = {
     "name": "order_ready",
     "language": "en_US",
     "category": "UTILITY",
@@ -168,7 +171,7 @@ OPERATIONS = (
         tag="templates",
         summary="Add a template (administrators)",
         request=TemplateRequest,
-        example=_EXAMPLE,
+        example=EXAMPLE,
         answer=TemplateAnswer,
         status=201,
         errors=_ERRORS,
@@ -180,7 +183,7 @@ OPERATIONS = (
         tag="templates",
         summary="Take over what the Cloud API, or another core, lists (administrators); repeating it replaces",
         request=ImportRequest,
-        example={"data": [_EXAMPLE]},
+        example={"data": [EXAMPLE]},
         answer=ImportAnswer,
         errors=(*CALLER, *BODY, *AWAY),
     ),
@@ -200,7 +203,7 @@ OPERATIONS = (
         tag="templates",
         summary="Put another definition in its place (administrators)",
         request=TemplateRequest,
-        example=_EXAMPLE,
+        example=EXAMPLE,
         answer=TemplateAnswer,
         errors=(*_ERRORS, "template.unknown"),
     ),

@@ -17,8 +17,9 @@ from api.shapes.media import MediumTold
 from corefast.wire.gateway import Event, EventKind, Failure
 
 
-class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
-    name: str = ""
+class Profile(msgspec.Struct, frozen=True):
+    name: str
+    """Empty where the customer gave none: programs for the original look it up without asking whether it is there."""
 
 
 class Contact(msgspec.Struct, frozen=True):
