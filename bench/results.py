@@ -15,10 +15,15 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 OPERATION = "us_per_op"
+OURS_IN_TURNS = "corefast, in turns"
+"""The peer that is ourselves, measured together with foreign programs: what theirs is compared with."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One number. `n` is what it was made of, `ci95` its confidence interval; `peer` names a foreign program."""
+    """One number. `n` is what it was made of, `ci95` its confidence interval.
+
+    `peer` names a foreign program, or how ours was measured beside it.
+    """
 
     name: str
     metric: str
@@ -81,13 +86,15 @@ def _side_by_side(group: str, results: Sequence[Result]) -> Table:
     """Return a row for each program: what one operation takes it, and times ours."""
     names = list(dict.fromkeys(result.name for result in results))
     ours = {result.name: result.value for result in results if result.peer is None}
+    ours |= {result.name: result.value for result in results if result.peer == OURS_IN_TURNS}
     table = Table(title=f"{group}: us per operation, and times ours", title_justify="left", box=None, pad_edge=False)
     table.add_column("program")
     for name in names:
         table.add_column(name.partition(".")[2], justify="right")
     for peer in dict.fromkeys(result.peer for result in results):
         values = {result.name: result.value for result in results if result.peer == peer}
-        table.add_row(peer or "corefast", *(_cell(values.get(name), peer and ours.get(name)) for name in names))
+        foreign = peer and peer != OURS_IN_TURNS
+        table.add_row(peer or "corefast", *(_cell(values.get(name), foreign and ours.get(name)) for name in names))
     return table
 
 

@@ -26,7 +26,10 @@ class Pair(NamedTuple):
     theirs: tuple[Writes, Reads]
 
 
-def measure(start: Callable[[], Pair], seconds: float, *, with_setup: bool = True) -> dict[str, list[float]]:
+def measure(
+    start: Callable[[], Pair], seconds: float, *, with_setup: bool = True, before: Callable[[], object] = lambda: None
+) -> dict[str, list[float]]:
+    """Return the samples; *before* each of a start or of turns something may be done that does not count."""
     samples: dict[str, list[float]] = {"pingpong": [], "encrypt": [], "decrypt": []}
     if with_setup:
         samples["setup"] = []
@@ -34,10 +37,12 @@ def measure(start: Callable[[], Pair], seconds: float, *, with_setup: bool = Tru
     pair = start()
     end = perf_counter_ns() + share
     while with_setup and perf_counter_ns() < end:
+        before()
         samples["setup"].append(timed(start))
     (write, read), (answer, hear) = pair
     end = perf_counter_ns() + share
     while perf_counter_ns() < end:
+        before()
         samples["pingpong"].append(timed(lambda: [(read(answer()), hear(write())) for _ in range(TURNS)]) / 2 / TURNS)
     end = perf_counter_ns() + share
     while perf_counter_ns() < end:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bench.figures import Options
 from bench.results import Result
 from rich.console import Console
 
@@ -65,6 +66,42 @@ def test_foreign_programs_stand_beside_ours_with_what_they_take_times_ours(capsy
     assert ["session.snapshot", "us_per_op", "0.1", "us"] in shown
     assert ["corefast", "2", "–"] in shown
     assert ["other", "1.0", "5", "2.5×", "400"] in shown
+
+
+def test_foreign_programs_are_compared_with_what_ours_took_in_turns_with_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measured = [
+        Result("session.encrypt", "us_per_op", 2.0, "us"),
+        Result("session.encrypt", "us_per_op", 4.0, "us", peer=results.OURS_IN_TURNS),
+        Result("session.encrypt", "us_per_op", 6.0, "us", peer="other 1.0"),
+    ]
+    results.show(measured, Console(width=120))
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["corefast,", "in", "turns", "4"] in shown
+    assert ["other", "1.0", "6", "1.5×"] in shown
+
+
+def test_an_engine_that_fails_is_asked_once_and_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fails() -> session_peers.Samples:
+        asked.append("fails")
+        raise FileNotFoundError(2, "No such file or directory", "node")
+
+    def works() -> session_peers.Samples:
+        asked.append("works")
+        return {"encrypt": [float(asked.count("works"))]}
+
+    monkeypatch.setattr(session_peers, "_engines", lambda seconds: {"npm": fails, "other": works})
+    found = list(session_peers.run(Options(3.0, True, lambda text: None)))
+    assert asked == ["fails", "works", "works", "works"]
+    assert [(result.name, result.peer, result.value, result.n) for result in found] == [
+        ("session.encrypt", "other", 2.0, 3)
+    ]
+    assert "npm is left out" in capsys.readouterr().err
 
 
 def test_a_peer_that_is_not_there_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
