@@ -23,7 +23,8 @@ from corefast.endpoint.stock import OwnKeys
 from corefast.link.secure import initiator_ik
 from corefast.net.client import RelayUrl, connect, parse_relay_url
 from corefast.net.transport import Peer
-from corefast.protocol.session import Session, initiate
+from corefast.protocol.session import Session
+from corefast.protocol.start import initiate
 from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
 from corefast.wire.content import Content, encode_content

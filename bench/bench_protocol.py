@@ -13,8 +13,9 @@ from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import KemKeyPair, KeyPair, Random
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.pin import Pin
-from corefast.protocol.session import Session, accept, initiate
+from corefast.protocol.session import Session
 from corefast.protocol.spare import SpareKeys
+from corefast.protocol.start import accept, initiate
 
 PLAINTEXT = b"x" * 100
 BATCH = 1_000

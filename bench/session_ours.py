@@ -13,8 +13,8 @@ from functools import partial
 from bench.bench_protocol import ALICE, BOB
 from bench.session_foreign import TEXT, TURNS, Pair, measure
 from corefast.protocol.keys import Random
-from corefast.protocol.session import initiate
 from corefast.protocol.spare import SpareKeys
+from corefast.protocol.start import initiate
 
 
 def starts(random: Random) -> Callable[[], Pair]:

@@ -13,7 +13,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.message import PreKeySignalMessage
-from corefast.protocol.session import accept
+from corefast.protocol.start import accept
 from corefast.wire.content import Content, Read, decode_content, encode_content
 from corefast.wire.messages import (
     Ack,

@@ -14,11 +14,12 @@ from corefast.endpoint.selection import PartKind
 from corefast.endpoint.stock import KeyKind, OwnKeys
 from corefast.endpoint.vault import Vault
 from corefast.native import kem
+from corefast.native.curve import agree
 from corefast.native.kdf import hkdf_sha256
 from corefast.native.secret import wipe
-from corefast.protocol import pqxdh, session, x3dh
+from corefast.protocol import start
 from corefast.protocol.chain import step_chain
-from corefast.protocol.keys import KemKeyPair, Random
+from corefast.protocol.keys import KemKeyPair, KeyPair, Random
 from corefast.protocol.spare import SpareKeys
 from corefast.store.database import Unit
 from corefast.wire.messages import Bundle, DeviceBundle, PreKeyUpload
@@ -51,20 +52,12 @@ def random(size: int) -> bytes:
 
 
 def spy_on_starts() -> None:
-    """Note the secrets of each start in `started` as they pass by."""
+    """Note the KEM's secrets of each start in `started` as they pass by."""
 
     def spied(function: Any, name: str) -> Any:
         def spy(*arguments: Any) -> Any:
             result = function(*arguments)
-            if isinstance(result, x3dh.InitialKeys):
-                started.update({f"first {field}": hex_of(getattr(result, field)) for field in result._fields})
-            elif isinstance(result, tuple):
-                started[name] = hex_of(result[1])
-            elif len(result) == 32:
-                started[name] = hex_of(result)
-            else:
-                for place in range(1, len(result) // 32):
-                    started[f"{name} {place}"] = hex_of(result, 32 * place)
+            started[name] = hex_of(result[1] if isinstance(result, tuple) else result)
             return result
 
         return spy
@@ -76,11 +69,28 @@ def spy_on_starts() -> None:
         return round_3(shared, ciphertext)
 
     kem._round_3 = spy_on_round_3
-    x3dh.agree_as_initiator = spied(x3dh.agree_as_initiator, "agreement")
-    x3dh.agree_as_responder = spied(x3dh.agree_as_responder, "their agreement")
-    pqxdh.derive = spied(pqxdh.derive, "")
-    setattr(session, "encapsulate", spied(getattr(session, "encapsulate"), "KEM secret"))  # noqa: B009, B010
+    setattr(start, "encapsulate", spied(getattr(start, "encapsulate"), "KEM secret"))  # noqa: B009, B010
     KemKeyPair.decapsulate = spied(KemKeyPair.decapsulate, "decapsulated")  # type: ignore[method-assign]
+
+
+def note_agreements(identity: KeyPair, their_identity: bytes, upload: PreKeyUpload) -> None:
+    """Note what a start whose base key and KEM secret are in `started` has agreed on, and its first keys."""
+    ours, base = identity.private, bytes.fromhex(started["base private"])
+    signed, one_time = upload.signed.public, upload.one_time[0].public
+    pairs = [(ours, signed), (base, their_identity), (base, signed), (base, one_time)]
+    held = [bytes([0xFF]) * 32, *(agree(private, public[1:]) for private, public in pairs)]
+    started.update({f"agreement {place}": hex_of(held[place]) for place in range(1, 5)})
+    held.append(bytes.fromhex(started["KEM secret"]))
+    held.append(b"".join(held))
+    held.append(hkdf_sha256(held[-1], b"", b"WhisperText_X25519_SHA-256_CRYSTALS-KYBER-1024", 96))
+    started.update(
+        {f"first {name}": hex_of(held[-1], 32 * place) for place, name in enumerate(("root", "chain", "pq"))}
+    )
+    pairs.clear()
+    held += ours, base
+    del ours, base
+    while held:
+        assert wipe(held.pop())
 
 
 # ── a party with the stores of a core ──────────────────────────────────────────────────────────────────────────────
@@ -232,11 +242,11 @@ def main() -> None:
     upload = bob.publish()
     look("published: there", bob.one_time)
     alice.start(bob, upload, 0)
+    note_agreements(alice.own.identity, bob.own.identity.public, upload)
     look(
         "a start: gone", {name: started[name] for name in started if not name.startswith("first") or name == "first pq"}
     )
     look("first root, in use: there", {"first root": started["first root"], "first chain": started["first chain"]})
-    started.clear()
     message = alice.write(b"first")
     bob.read(message)
     look("used one-time prekey: gone", bob.one_time)

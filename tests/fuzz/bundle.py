@@ -9,7 +9,7 @@ from corefast.errors import BundleInvalid, MessageUndecodable
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.pin import Pin
-from corefast.protocol.session import initiate
+from corefast.protocol.start import initiate
 from corefast.relay.prekeys import check_upload
 from corefast.wire.codec import relay_codec
 from corefast.wire.messages import Bundle, DeviceBundle, PreKeyUpload, PublicPreKey, PutPreKeys, SignedPreKey

@@ -6,7 +6,8 @@ from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.pin import Pin
-from corefast.protocol.session import Session, accept, initiate
+from corefast.protocol.session import Session
+from corefast.protocol.start import accept, initiate
 
 RANDOM = os.urandom
 

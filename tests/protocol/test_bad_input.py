@@ -20,7 +20,7 @@ from corefast.errors import (
     PeerError,
 )
 from corefast.limits import MAX_ENVELOPE_BYTES, MAX_MESSAGE_GAP
-from corefast.protocol.session import initiate
+from corefast.protocol.start import initiate
 
 from .attacker import attacker, victim
 from .model_wire import block, build_prekey, build_signal, number, write_pq

@@ -18,7 +18,8 @@ from corefast.errors import (
 )
 from corefast.limits import MAX_MESSAGE_GAP, MAX_PLAINTEXT_BYTES, MAX_SKIPPED_KEYS
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
-from corefast.protocol.session import Session, accept
+from corefast.protocol.session import Session
+from corefast.protocol.start import accept
 
 from .party import RANDOM, Party, pass_on, read, session_pair, write
 

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from pytest import raises
 
 from corefast.errors import KeyAgreementFailed, KeyMalformed
-from corefast.protocol.session import initiate
 from corefast.protocol.spare import SpareKeys, take_private
+from corefast.protocol.start import initiate
 
 from .party import RANDOM, Party
 

@@ -17,7 +17,8 @@ from corefast.protocol.bundle import PreKeyBundle
 from corefast.protocol.keys import Random
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.pin import Pin
-from corefast.protocol.session import Session, accept, initiate
+from corefast.protocol.session import Session
+from corefast.protocol.start import accept, initiate
 from corefast.wire.messages import Kind
 
 

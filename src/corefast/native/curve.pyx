@@ -97,41 +97,6 @@ cdef class PrivateKey:
         """Return the 32-byte public key."""
         return bytes_from(self.point, POINT_SIZE)
 
-    def agree(self, bytes their_public not None):
-        """Return the shared secret as `agree` does; the caller wipes it."""
-        if bytes_size(their_public) != POINT_SIZE:
-            raise KeyMalformed("a key has 32 bytes")
-        shared = bytes_room(POINT_SIZE)
-        if not derive_shared(self.scalar, bytes_at(their_public), bytes_fill(shared)):
-            raise KeyAgreementFailed("the shared secret would be zero")
-        return shared
-
-
-def agree_each(bytes lead not None, list pairs not None):
-    """Return *lead* and, in turn behind it, what each (PrivateKey, their 32-byte public key) agrees on; secret.
-
-    Raises as `agree` does, and then leaves no secret behind.
-    """
-    cdef Py_ssize_t place
-    cdef size_t start = bytes_size(lead)
-    cdef bytes secret = bytes_room(start + POINT_SIZE * len(pairs))
-    cdef uint8_t *at = bytes_fill(secret)
-    cdef bytes theirs
-    memcpy(at, bytes_at(lead), start)
-    at += start
-    try:
-        for place in range(len(pairs)):
-            ours, theirs = pairs[place]
-            if bytes_size(theirs) != POINT_SIZE:
-                raise KeyMalformed("a key has 32 bytes")
-            if not derive_shared((<PrivateKey?> ours).scalar, bytes_at(theirs), at):
-                raise KeyAgreementFailed("the shared secret would be zero")
-            at += POINT_SIZE
-    except BaseException:
-        explicit_bzero(bytes_fill(secret), bytes_size(secret))
-        raise
-    return secret
-
 
 def is_on_curve(bytes public not None):
     """Whether an X25519 key is canonical and in the group of prime order: no twist, no torsion.

@@ -1,6 +1,6 @@
 """Keys as they travel: a type byte and the raw key (libsignal, core/curve.rs and protocol/kem.rs)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NoReturn, Self
 
 from corefast.errors import KeyMalformed
@@ -21,18 +21,18 @@ Random = Callable[[int], bytes]
 
 
 class KeyPair:
-    """An X25519 key pair that also signs (XEdDSA). `private` leaves only toward a sealed store."""
+    """An X25519 key pair that agrees (`key`) and signs (XEdDSA). `private` leaves only toward a sealed store."""
 
-    __slots__ = ("_private", "public")
+    __slots__ = ("key", "public")
 
-    def __init__(self, private: curve.PrivateKey) -> None:
-        self._private = private
-        self.public = bytes([CURVE_TYPE]) + private.public()
+    def __init__(self, key: curve.PrivateKey) -> None:
+        self.key = key
+        self.public = bytes([CURVE_TYPE]) + key.public()
 
     @property
     def private(self) -> bytes:
         """A copy of the 32 bytes, which the caller wipes."""
-        return self._private.copy()
+        return self.key.copy()
 
     @classmethod
     def generate(cls, random: Random) -> Self:
@@ -51,13 +51,6 @@ class KeyPair:
         finally:
             wipe(private)
 
-    def agree(self, their_public: bytes) -> bytes:
-        """Return the 32-byte shared secret, which the caller wipes.
-
-        Raises KeyAgreementFailed for a low-order point, KeyMalformed.
-        """
-        return self._private.agree(raw_public(their_public))
-
     def __repr__(self) -> str:
         return "<KeyPair>"
 
@@ -71,14 +64,6 @@ def new_private(random: Random) -> curve.PrivateKey:
     key = curve.PrivateKey(private)
     wipe(private)
     return key
-
-
-def agree_each(lead: bytes, pairs: Iterable[tuple[KeyPair, bytes]]) -> bytes:
-    """Return *lead* and, in turn behind it, what each (our pair, their public key) agrees on, 32 bytes each.
-
-    Raises what `KeyPair.agree` does. The caller wipes it.
-    """
-    return curve.agree_each(lead, [(ours._private, raw_public(theirs)) for ours, theirs in pairs])
 
 
 class KemKeyPair:

@@ -1,19 +1,18 @@
-"""A session with one device: PQXDH starts it, the Double Ratchet keeps it, Signal messages carry it.
+"""A session with one device: the Double Ratchet keeps it, Signal messages carry it.
 
-An error leaves a session as it was. It knows nothing of the other sessions with the same device, of trust in an
-identity, and of where its snapshot is kept.
+An error leaves a session as it was. It knows nothing of how it started (`start`), of the other sessions with the same
+device, of trust in an identity, and of where its snapshot is kept.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy
 
 from corefast.native.bytes cimport load_u16, store_u16
-from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero, wipe_bytes
+from corefast.native.memory cimport bytes_at, bytes_fill, bytes_from, bytes_room, bytes_size, explicit_bzero
 from corefast.protocol.block cimport PQ_BLOCK, SEED_BLOCK, load_block, take_blocks, take_dropped
-from corefast.protocol.chain cimport KEY_SIZE, MessageKeys, derive_message_keys
+from corefast.protocol.chain cimport MessageKeys, derive_message_keys
 from corefast.protocol.message cimport (
     IDENTITIES_SIZE,
-    PreKeySignalMessage,
     SignalHead,
     SignalView,
     open_signal,
@@ -21,14 +20,8 @@ from corefast.protocol.message cimport (
     seal_signal,
     wrap_prekey,
 )
-from corefast.protocol.ratchet cimport (
-    Ratchet,
-    ReceiverChain,
-    ReceiveStep,
-    SendStep,
-    new_receiver,
-    wipe_receive,
-)
+from corefast.protocol.pqxdh cimport PQXDH_VERSION, X3DH_VERSION
+from corefast.protocol.ratchet cimport Ratchet, ReceiverChain, ReceiveStep, SendStep, wipe_receive
 from corefast.protocol.snapshot cimport (
     SnapshotReader,
     pq_size,
@@ -42,31 +35,11 @@ from corefast.protocol.snapshot cimport (
     take_pq,
     take_ratchet,
 )
-from corefast.protocol.spqr cimport (
-    MAX_PQ_FIELD,
-    PqChains,
-    PqReceiveStep,
-    PqSendStep,
-    has_chains,
-    start_chains,
-    wipe_pq_receive,
-)
+from corefast.protocol.spqr cimport MAX_PQ_FIELD, PqChains, PqReceiveStep, PqSendStep, wipe_pq_receive
 
 from corefast import limits
-from corefast.errors import (
-    BundleInvalid,
-    KeyMalformed,
-    MessageTooLong,
-    MessageDowngraded,
-    MessageVersionUnsupported,
-    PreKeyUnknown,
-    SnapshotInvalid,
-)
+from corefast.errors import MessageTooLong, MessageVersionUnsupported, SnapshotInvalid
 from corefast.protocol import message as messages
-from corefast.protocol import pqxdh, x3dh
-from corefast.protocol.keys import KeyPair, check_on_curve, encapsulate, raw_public
-from corefast.protocol.pin import Pin
-from corefast.protocol.spare import take_private
 
 cdef enum:
     PUBLIC_SIZE = 33
@@ -80,24 +53,10 @@ cdef enum:
 cdef object SIGNAL = messages.KIND_SIGNAL
 cdef object PREKEY = messages.KIND_PREKEY
 cdef size_t MAX_PLAINTEXT = limits.MAX_PLAINTEXT_BYTES
-cdef int PQXDH_VERSION = pqxdh.VERSION
-cdef int X3DH_VERSION = x3dh.VERSION
 
 
 cdef class Session:
     """Both directions with one device. `base_key` names it: each start of a session has a fresh one."""
-
-    cdef readonly int version
-    # The MAC covers the sender's identity, then the receiver's; each order is kept ready.
-    cdef uint8_t _ours_first[IDENTITIES_SIZE]
-    cdef uint8_t _theirs_first[IDENTITIES_SIZE]
-    cdef uint8_t _base_key[PUBLIC_SIZE]
-    cdef Ratchet _ratchet
-    # None with a peer that does not speak SPQR.
-    cdef PqChains _pq
-    # What wraps our messages as long as the other side may not have the session: None once it answered.
-    cdef bytes _before
-    cdef bytes _after
 
     @property
     def their_identity(self):
@@ -321,95 +280,3 @@ cdef Session new_session(int version, const uint8_t *our_identity, const uint8_t
     memcpy(session._theirs_first + PUBLIC_SIZE, our_identity, PUBLIC_SIZE)
     memcpy(session._base_key, base_key, PUBLIC_SIZE)
     return session
-
-
-cdef Ratchet start_initiator(bytes root, bytes chain_key, bytes their_signed):
-    """The first chain is one to read, under the signed prekey; we step at our first send (libsignal, ratchet.rs)."""
-    cdef Ratchet ratchet = Ratchet.__new__(Ratchet)
-    cdef ReceiverChain chain = new_receiver(bytes_at(their_signed) + 1)
-    memcpy(chain.key, bytes_at(chain_key), KEY_SIZE)
-    memcpy(ratchet.root, bytes_at(root), KEY_SIZE)
-    ratchet.receivers.append(chain)
-    return ratchet
-
-
-cdef Ratchet start_responder(bytes root, bytes chain_key, bytes private, bytes public):
-    """The first chain is ours to send on, with the signed prekey as ratchet key; their first message replaces it."""
-    cdef Ratchet ratchet = Ratchet.__new__(Ratchet)
-    memcpy(ratchet.root, bytes_at(root), KEY_SIZE)
-    memcpy(ratchet.our_private, bytes_at(private), KEY_SIZE)
-    memcpy(ratchet.our_public, bytes_at(public) + 1, KEY_SIZE)
-    memcpy(ratchet.sending_key, bytes_at(chain_key), KEY_SIZE)
-    ratchet.is_sending = True
-    return ratchet
-
-
-cdef object derive_initial(bytes secret, bytes kem_secret):
-    """Return the first keys from what was agreed on, which is wiped: the caller holds it in a variable, and the call.
-
-    *kem_secret* is None in version 3.
-    """
-    keys = x3dh.derive(secret) if kem_secret is None else pqxdh.derive(secret, kem_secret)
-    wipe_bytes(secret, 2)
-    if kem_secret is not None:
-        wipe_bytes(kem_secret, 2)
-    return keys
-
-
-def initiate(our_identity, uint32_t our_registration_id, bundle, random, pin=Pin.NONE):
-    """Return a session with the device that published *bundle*; raise BundleInvalid or KeyAgreementFailed."""
-    bundle.verify(pin)
-    our_base = KeyPair(take_private(random))
-    their = x3dh.TheirPublics(bundle.identity, bundle.signed_public, bundle.one_time_public)
-    secret = x3dh.agree_as_initiator(our_identity, our_base, their)
-    kem_id = kem_ciphertext = kem_secret = None
-    if pin is not Pin.X3DH:
-        try:
-            kem_ciphertext, kem_secret = encapsulate(bundle.kem_public)
-        except KeyMalformed as error:
-            raise BundleInvalid(str(error)) from None
-        kem_id = bundle.kem_id
-    keys = derive_initial(secret, kem_secret)
-    cdef Session session = new_session(
-        X3DH_VERSION if pin is Pin.X3DH else PQXDH_VERSION,
-        bytes_at(our_identity.public), bytes_at(bundle.identity), bytes_at(our_base.public))
-    session._ratchet = start_initiator(keys.root, keys.chain, bundle.signed_public)
-    if pin is Pin.NONE:
-        session._pq = start_chains(keys.pq, True)
-    keys.wipe()
-    session._before = messages.encode_before(bundle.one_time_id, our_base.public, our_identity.public)
-    session._after = messages.encode_after(our_registration_id, bundle.signed_id, kem_id, kem_ciphertext)
-    return session
-
-
-def accept(our_identity, PreKeySignalMessage message not None, our_signed, our_kem, our_one_time, random,
-           pin=Pin.NONE):
-    """Return (session, plaintext) of a first message, read with the private prekeys that it names.
-
-    Raises what `Session.decrypt` does, KeyMalformed for a base key that is not a canonical point of prime order,
-    PreKeyUnknown if it names a one-time prekey and *our_one_time* is None, and MessageDowngraded for X3DH
-    from a peer that is not pinned to it.
-    """
-    cdef SignalView view
-    if message.version != PQXDH_VERSION and pin is not Pin.X3DH:
-        raise MessageDowngraded("the first message of a session without a KEM key")
-    if message.one_time_id is None:
-        our_one_time = None
-    elif our_one_time is None:
-        raise PreKeyUnknown("the one-time prekey is used up")
-    check_on_curve(message.base_key)
-    raw_public(message.identity)
-    secret = x3dh.agree_as_responder(our_identity, our_signed, our_one_time, message.identity, message.base_key)
-    kem_secret = our_kem.decapsulate(message.kem_ciphertext) if message.version == PQXDH_VERSION else None
-    keys = derive_initial(secret, kem_secret)
-    cdef Session session = new_session(
-        message.version, bytes_at(our_identity.public), bytes_at(message.identity), bytes_at(message.base_key))
-    cdef bytes private = our_signed.private
-    session._ratchet = start_responder(keys.root, keys.chain, private, our_signed.public)
-    wipe_bytes(private, 1)
-    # A first message without the field comes from a peer that does not speak SPQR; nobody else could have made it.
-    parse_signal(message.message, &view)
-    if keys.pq and has_chains(view.pq, view.pq_size):
-        session._pq = start_chains(keys.pq, False)
-    keys.wipe()
-    return session, session.decrypt(message.message, random)

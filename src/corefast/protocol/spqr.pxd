@@ -42,6 +42,6 @@ cdef class PqChains:
     cdef void commit(self, const PqReceiveStep *step) noexcept
 
 
-cdef PqChains start_chains(bytes auth_key, bint is_initiator)
+cdef PqChains start_chains(const uint8_t *auth_key, bint is_initiator)
 cdef bint has_chains(const uint8_t *field, size_t size) noexcept
 cdef void wipe_pq_receive(PqReceiveStep *step) noexcept

@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 
 from corefast.native.bytes cimport store_u32
 from corefast.native.kdf cimport hkdf
-from corefast.native.memory cimport bytes_at, explicit_bzero
+from corefast.native.memory cimport explicit_bzero
 from corefast.protocol.protobuf cimport Cursor, put_varint, take_varint
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
@@ -34,14 +34,14 @@ cdef const uint8_t *NEXT_LABEL = b"Signal PQ Ratchet V1 Chain Next"
 cdef uint32_t MAX_GAP = limits.MAX_MESSAGE_GAP
 
 
-cdef PqChains start_chains(bytes auth_key, bint is_initiator):
+cdef PqChains start_chains(const uint8_t *auth_key, bint is_initiator):
     """Return the chains of a session from the third 32 bytes of PQXDH; the initiator writes on the first of them."""
     cdef uint8_t keys[96]
     cdef PqChains chains = PqChains.__new__(PqChains)
     cdef uint8_t *ours = keys + (32 if is_initiator else 64)
     cdef uint8_t *theirs = keys + (64 if is_initiator else 32)
     # The first 32 bytes are the root of the next epoch, which never comes.
-    hkdf(NULL, 0, bytes_at(auth_key), SALT_SIZE, START_INFO, START_INFO_SIZE, keys, sizeof(keys))
+    hkdf(NULL, 0, auth_key, SALT_SIZE, START_INFO, START_INFO_SIZE, keys, sizeof(keys))
     memcpy(chains.sending_key, ours, SALT_SIZE)
     memcpy(chains.receiving_key, theirs, SALT_SIZE)
     explicit_bzero(keys, sizeof(keys))
