@@ -108,6 +108,9 @@ MAX_SUBJECT_CHARACTERS = 128
 MAX_GROUPS_OF_FOUNDER = 100
 """Groups that one phone may bring us into."""
 
+MAX_WAITING_BROADCASTS = 1_000
+"""Messages to groups, and changes of them, that wait for their turn."""
+
 GROUP_TAG_BYTES = 8_192
 """What a group's message may have besides the words: the key of its author and the longest roster."""
 

@@ -19,6 +19,8 @@ from corefast.core.feed.deliveries import Schedule
 from corefast.core.feed.events import Feed
 from corefast.core.feed.rota import Rota
 from corefast.core.feed.webhooks import Webhooks
+from corefast.core.group.broadcast import Broadcast
+from corefast.core.group.founding import Founding
 from corefast.core.media.files import Files
 from corefast.core.media.folder import Folder
 from corefast.core.media.link import MediaLink
@@ -115,6 +117,7 @@ class Business:
             self.webhooks,
             reading,
             self.templates,
+            self.founding,
             self.settings,
             self.media,
             self.profile,
@@ -142,7 +145,10 @@ class Business:
         self.peers = Peers(context, self.lanes)
         self.contacts = Contacts(context, lambda message: self.relay.call(message))
         self.templates = Templates(context, TemplateStore(context.database, context.vault, context.account))
-        self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates)
+        broadcast = Broadcast(context, self.lanes, self.outbox, self.preparer, statuses)
+        self.founding = Founding(context, broadcast)
+        self.inbound.on_leaves = self.founding.wake
+        self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates, broadcast)
         self.stock = Stock(context)
         self.place = Place(context, self.account, self._given.claim, self.stock)
         self._setting_store = SettingStore(context.database, context.vault, context.random)
@@ -186,6 +192,7 @@ class Business:
         await self.templates.load()
         await self.schedule.load()
         await context.resends.load(context.book)
+        await context.groups.load()
         for row in await context.messages.load_waiting():
             lane = self.lanes.get(row.number)
             lane.peer = row.peer
@@ -225,6 +232,7 @@ class Business:
         """Leave the relay; what is under way becomes durable with the database's end."""
         if self._housekeeping is not None:
             await end(self._housekeeping)
+        await self.founding.close()
         await self.media.close()
         await self.collection.close()
         await self.relay.close()
@@ -245,6 +253,7 @@ class Business:
 
     def _attached(self, peer: Peer) -> None:
         self.duties.peer = peer
+        self.founding.wake()
         if self._given.is_restored:
             self._settling = asyncio.get_running_loop().create_task(self._settle())
 

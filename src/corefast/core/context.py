@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from corefast.core.group.book import Groups
 from corefast.core.ids import Ids
 from corefast.core.store.deliveries import DeliveryStore
 from corefast.core.store.events import EventStore
+from corefast.core.store.group_messages import GroupMessageStore
 from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import KeyStore
@@ -98,6 +100,8 @@ class Context(msgspec.Struct, kw_only=True):
     resends: ResendStore
     book: Book
     media: MediaStore
+    groups: Groups
+    said: GroupMessageStore
 
     next_message: Sequence
     next_peer: Sequence

@@ -3,6 +3,7 @@
 import msgspec
 
 from corefast.core.context import Context
+from corefast.core.group.ties import forget_ties
 from corefast.core.send.lane import Lane
 from corefast.core.store.events import Fact
 from corefast.endpoint.trust import Policy, Trust, check_identity
@@ -22,6 +23,7 @@ def see_identity(context: Context, unit: Unit, lane: Lane, identity: bytes) -> T
     if trust is Trust.CHANGED:
         context.events.put(unit, Fact.IDENTITY_CHANGED, now_ms, lane.peer)
         end_sessions(context, unit, lane)
+        forget_ties(context, unit, lane)
         if lane.identity:  # it is not damaged, so we know that this is another one
             after = context.next_message.last
     lane.standing = msgspec.structs.replace(

@@ -68,6 +68,15 @@ def inbound_id(message_id: bytes) -> str:
     return _INBOUND + _encode(message_id)
 
 
+def group_id(name: bytes) -> str:
+    """Return the id of a group as clients see it: base64url without padding of its 16 bytes."""
+    return _encode(name)
+
+
+def parse_group(text: str) -> bytes | None:
+    return _decode(text, "")
+
+
 def parse_outbound(text: str) -> bytes | None:
     return _decode(text, _OUTBOUND)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from corefast.core.context import Context
 from corefast.core.feed.events import Feed, failure_of, read_plaintext
-from corefast.core.ids import parse_inbound, parse_outbound
+from corefast.core.ids import group_id, parse_inbound, parse_outbound
 from corefast.core.send.status import EXPIRED
+from corefast.core.store.group_messages import GroupMessageRow
 from corefast.core.store.inbound import InboundKind, InboundRow
 from corefast.core.store.messages import MessageRow
 from corefast.errors import MessageDamaged, MessageUnknown, SealBroken
@@ -38,6 +39,8 @@ class Messages:
     async def _load(self, request: GetMessage) -> MessageView:
         context = self._context
         if (outbound := parse_outbound(request.id)) is not None and (row := context.ids.row_of(outbound)) is not None:
+            if (said := await context.said.load(row)) is not None:
+                return group_view(said, request.id, self._feed)
             if (message := await context.messages.load(row)) is not None:
                 return outbound_view(message, request.id, self._feed)
         elif (inbound := parse_inbound(request.id)) is not None:
@@ -47,7 +50,7 @@ class Messages:
 
 
 def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
-    body, _, reply_to, medium = read_plaintext(row.plaintext)
+    said = read_plaintext(row.plaintext)
     times = [
         (State.ACCEPTED, row.accepted_ms),
         (State.SENT, row.sent_ms),
@@ -60,26 +63,56 @@ def outbound_view(row: MessageRow, public_id: str, feed: Feed) -> MessageView:
         id=public_id,
         direction="outbound",
         peer=row.number,
-        body=body,
+        body=said.body,
         state=history[-1].state,
         history=history,
         failure=failure_of(row.failure),
-        reply_to=feed.quoted_id(reply_to),
-        media=feed.media_of(medium),
+        reply_to=feed.quoted_id(said.reply_to),
+        media=feed.media_of(said.medium),
+    )
+
+
+def group_view(row: GroupMessageRow, public_id: str, feed: Feed) -> MessageView:
+    """Return a message to a group: a state is reached when the last member for whom it has not failed has reached it.
+
+    Where it has failed for all of them, it has failed.
+    """
+    said = read_plaintext(row.plaintext)
+    history = [StateChange(State.ACCEPTED, row.accepted_ms)]
+    going = [member for member in row.members if member.ended_ms is None]
+    for state, at in ((State.SENT, 0), (State.DELIVERED, 1), (State.READ, 2)):
+        times = [member[at] for member in going]
+        if times and None not in times:
+            history.append(StateChange(state, max(at_ms for at_ms in times if at_ms is not None)))
+    failed = row.members[0] if row.members and not going else None
+    if failed is not None:
+        state = State.EXPIRED if all(member.failure == EXPIRED for member in row.members) else State.FAILED
+        history.append(StateChange(state, max(member.ended_ms or 0 for member in row.members)))
+    return MessageView(
+        id=public_id,
+        direction="outbound",
+        peer="",
+        body=said.body,
+        state=history[-1].state,
+        history=history,
+        failure=None if failed is None else failure_of(failed.failure),
+        reply_to=feed.quoted_id(said.reply_to),
+        media=feed.media_of(said.medium),
+        group=group_id(row.name),
     )
 
 
 def inbound_view(row: InboundRow, public_id: str, feed: Feed) -> MessageView:
     """Return a received message; its one state is `delivered`, to us. One that could not be read has no body."""
-    nothing = (None, "", None, None)
-    body, _, reply_to, medium = read_plaintext(row.plaintext) if row.plaintext is not None else nothing
+    said = read_plaintext(row.plaintext or b"")
     return MessageView(
         id=public_id,
         direction="inbound",
         peer=row.number,
-        body=body,
+        body=said.body,
         state=State.DELIVERED,
         history=[StateChange(State.DELIVERED, row.at_ms)],
-        reply_to=feed.quoted_id(reply_to),
-        media=feed.media_of(medium, is_ready=row.kind is not InboundKind.UNDOWNLOADED),
+        reply_to=feed.quoted_id(said.reply_to),
+        media=feed.media_of(said.medium, is_ready=row.kind is not InboundKind.UNDOWNLOADED),
+        group=said.group,
     )

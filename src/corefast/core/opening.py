@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from corefast.core.context import Bell, Context, Process, Sequence
+from corefast.core.group.book import Groups
 from corefast.core.ids import ID_KEY_BYTES, Ids
 from corefast.core.store.deliveries import DeliveryStore
 from corefast.core.store.events import EventStore
+from corefast.core.store.group_messages import GroupMessageStore
+from corefast.core.store.groups import GroupStore
 from corefast.core.store.idempotency import IdempotencyStore
 from corefast.core.store.inbound import InboundStore
 from corefast.core.store.keys import PHASE_NEW, AccountRow, KeyStore
@@ -75,6 +78,8 @@ async def open_context(process: Process, keys: KeyStore, row: AccountRow) -> Con
         resends=ResendStore(*stores, span.account),
         book=Book(0),
         media=MediaStore(*stores, span.account),
+        groups=Groups(GroupStore(*stores, span.account)),
+        said=GroupMessageStore(*stores, span),
         next_message=Sequence(max(await messages.last_id(), floors.message)),
         next_peer=process.next_peer,
         next_inbound=Sequence(max(await inbound.last_id(), span.floor)),

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire import access, certificates, contacts, media, registration, settings, stats, template
+from corefast.wire import access, certificates, contacts, group, media, registration, settings, stats, template
 from corefast.wire.body import Saying, Text
 from corefast.wire.media import MediaInfo, MediaRef
 from corefast.wire.template import TemplateCall
@@ -127,7 +127,7 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
 
     Errors: `number.invalid`, `recipient.is_sender`, `identity.unacknowledged`, `message.too_long`, `parameter.missing`,
     `parameter.invalid`, `template.…`, `idempotency.running`, `idempotency.mismatch`, `overloaded`, `media.…`,
-    `store…`.
+    `group.…`, `store…`.
     """
 
     account: str
@@ -140,6 +140,8 @@ class Send(msgspec.Struct, frozen=True, array_like=True, tag=10):
     opaque: str = ""
     """Comes back with each status."""
     media: MediaRef | None = None
+    group: bool = False
+    """*to* is the id of a group."""
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=11):
@@ -173,7 +175,10 @@ class StateChange(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
-    """A message in either direction, with its history oldest first; *body* is None where it could not be read."""
+    """A message in either direction, with its history oldest first; *body* is None where it could not be read.
+
+    Of ours to a *group*, *peer* is empty and the history is what all its members have reached.
+    """
 
     id: str
     direction: str
@@ -184,6 +189,7 @@ class MessageView(msgspec.Struct, frozen=True, array_like=True, tag=13):
     failure: Failure | None = None
     reply_to: str = ""
     media: MediaInfo | None = None
+    group: str = ""
 
 
 class SeenIdentity(msgspec.Struct, frozen=True, array_like=True):
@@ -221,6 +227,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
 
     count: int = 0
     """How many things a collection dropped, -1 where it failed."""
+    group: str = ""
+    """Where it was said; *message_id* is the same for all members then."""
 
     @property
     def text(self) -> str:
@@ -486,4 +494,5 @@ Message = (
     | certificates.Message
     | registration.Message
     | contacts.Message
+    | group.Message
 )

@@ -242,6 +242,7 @@ class Place:
     def _drop_sessions(self, unit: Unit) -> None:
         context = self._context
         context.peers.drop_sessions(unit)
+        context.groups.drop_chains(unit)
         context.keys.drop_one_time(unit)
         context.messages.drop_posts(unit)
         context.own.one_time.clear()

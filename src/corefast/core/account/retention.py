@@ -43,7 +43,16 @@ class Retention:
         async for page in self._old(inbound.load_page, now_ms):
             told = await self._context.events.told_of(RECEIVED, page[0].id, page[-1].id)
             count += await self._empty([row.id for row in page if row.id not in told])
+        await self._drop_said(now_ms - self._keep_ms)
         return count
+
+    async def _drop_said(self, before_ms: int) -> None:
+        """Drop the bodies of groups' messages of which no member's part is left."""
+        while True:
+            unit = Unit()
+            if not await self._context.said.sweep(unit, before_ms, CHUNK_ROWS):
+                return
+            await self._context.database.commit(unit)
 
     async def _old(self, load: Page, now_ms: int) -> AsyncIterator[list[OldMessage]]:
         """Walk the rows from the oldest one; yield those of each page that are too old."""
@@ -65,6 +74,8 @@ class Retention:
             context.floors.keep(unit, context.next_message.last, context.events.last)
             for row in rows[start : start + CHUNK_ROWS]:
                 context.messages.delete(unit, row)
+                if len(context.groups):
+                    context.said.delete_part(unit, row.id)
             await context.database.commit(unit)
         return len(rows)
 

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from corefast.core.context import Context
 from corefast.core.feed.cursor import decode_cursor, encode_cursor
-from corefast.core.ids import inbound_id, outbound_id
+from corefast.core.ids import group_id, inbound_id, outbound_id
 from corefast.core.media.info import info_of
 from corefast.core.send.status import FAILURES
 from corefast.core.store.events import EventRow, Fact
@@ -82,22 +82,23 @@ class Feed:
         ids = self._context.ids
         facts = (ids.event_id(row.position), self._context.shard, row.position, _KINDS[row.kind], row.at_ms, row.number)
         if row.kind in _OF_OURS:
-            return Event(
-                *facts, outbound_id(ids.message_id(row.ref)), failure=failure_of(row.failure), opaque=row.extra.opaque
-            )
+            extra, failure = row.extra, failure_of(row.failure)
+            message_id = outbound_id(ids.message_id(extra.group_message or row.ref))
+            group = group_id(extra.group) if extra.group else ""
+            return Event(*facts, message_id, failure=failure, opaque=extra.opaque, group=group)
         if row.kind in _COLLECTED:
             return Event(*facts, count=row.ref)
         if row.remote_id is None:
             return Event(*facts)
         if row.plaintext is None:
             return Event(*facts, inbound_id(row.remote_id))
-        body, name, reply_to, medium = read_plaintext(row.plaintext)
+        said = read_plaintext(row.plaintext)
         seen = None
         if row.identity_hash is not None and row.identity_ms is not None:
             seen = SeenIdentity(row.identity_hash, row.identity_ms, acknowledged=False)
-        media = self.media_of(medium, is_ready=not row.is_undownloaded)
-        quoted = self.quoted_id(reply_to)
-        return Event(*facts, inbound_id(row.remote_id), body, name, quoted, identity=seen, media=media)
+        media = self.media_of(said.medium, is_ready=not row.is_undownloaded)
+        told = (inbound_id(said.group_message or row.remote_id), said.body, said.name, self.quoted_id(said.reply_to))
+        return Event(*facts, *told, identity=seen, media=media, group=said.group)
 
     def media_of(self, medium: Medium | None, *, is_ready: bool = True) -> MediaInfo | None:
         """Return the medium of a message as clients see it; None where there is none, or its description is damaged."""
@@ -128,14 +129,26 @@ def failure_of(code: int | None) -> Failure | None:
     return None if code is None else FAILURES.get(code, Failure(code, "Message failed", "The message has failed."))
 
 
-def read_plaintext(plaintext: bytes) -> tuple[Saying | None, str, bytes | None, Medium | None]:
-    """Return body, name, quoted id and medium of a stored message."""
+class Said(NamedTuple):
+    """What a stored message says; *group_message* is its id for all members of its *group*."""
+
+    body: Saying | None = None
+    name: str = ""
+    reply_to: bytes | None = None
+    medium: Medium | None = None
+    group: str = ""
+    group_message: bytes = b""
+
+
+def read_plaintext(plaintext: bytes) -> Said:
+    """Return what a stored message says; nothing where it was forgotten or is damaged."""
     try:
         content = decode_content(plaintext)
     except ContentMalformed:
-        return None, "", None, None
+        return Said()
     body = content.body if isinstance(content.body, Saying) else None
-    return body, content.name, content.reply_to, content.media
+    said = Said(body, content.name, content.reply_to, content.media)
+    return said if content.group is None else said._replace(group=group_id(content.group.id), group_message=content.id)
 
 
 async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:

@@ -4,6 +4,7 @@ from functools import partial
 
 from corefast import metrics
 from corefast.core.context import Context
+from corefast.core.group.intake import Intake
 from corefast.core.identity import forget_downgrade, see_downgrade, see_identity
 from corefast.core.receive.media import check_medium, note_medium
 from corefast.core.receive.repair import Repair
@@ -18,7 +19,17 @@ from corefast.errors import ContentMalformed, ContentUnsupported, MessageDowngra
 from corefast.logs import get_logger
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.store.database import Unit
-from corefast.wire.content import Content, Read, ResendRequest, Sent, Unsupported, read_content
+from corefast.wire.content import (
+    Content,
+    GroupLeave,
+    GroupNews,
+    Read,
+    ResendRequest,
+    Sent,
+    Unsupported,
+    encode_content,
+    read_content,
+)
 from corefast.wire.messages import Item, Kind
 
 log = get_logger()
@@ -37,6 +48,7 @@ class Batch:
         self.repair = Repair(context, self.unit)
         self.lanes: set[Lane] = set()
         """Lanes whose sessions have moved."""
+        self.groups = Intake(context, self.unit, self.lanes)
         self.media: list[str] = []
         """Ids of what is to be fetched after the commit."""
         self._sessions: dict[tuple[Lane, int], Correspondent] = {}
@@ -45,7 +57,7 @@ class Batch:
     def add(self, lane: Lane, item: Item) -> None:
         """Add one item, whatever it holds: none is an error to the mailbox."""
         at_ms = min(item.at_ms, self._context.clock())
-        if item.kind in (Kind.WHISPER, Kind.PREKEY):
+        if item.kind in (Kind.WHISPER, Kind.PREKEY, Kind.SENDER_KEY):
             self._add_message(lane, item, at_ms)
         else:
             self._add_status(lane, item, at_ms)
@@ -55,10 +67,12 @@ class Batch:
         for lane in self.lanes:
             devices = {device: each for (owner, device), each in self._sessions.items() if owner is lane}
             self._context.peers.put_sessions(self.unit, lane.peer, devices, lane.registration_ids)
+        self.groups.seal()
 
     def undo(self) -> None:
         """Give back the one-time prekeys of a failed commit, and what it answered."""
         self.repair.undo()
+        self.groups.undo()
         own = self._context.own
         for one_time_id, one_time, kem_id, kem in self._taken:
             if one_time is not None:
@@ -75,6 +89,7 @@ class Batch:
         elif item.kind in (Kind.EXPIRED, Kind.FAILED):
             code = EXPIRED if item.kind == Kind.EXPIRED else USER_CHANGED
             self._statuses.ended(self.unit, row, lane.peer, at_ms, code)
+            self.groups.forget_given(lane)  # our key may have been in it
         else:
             metrics.core_received.labels("stray").inc()
 
@@ -82,13 +97,7 @@ class Batch:
         if lane.is_new:
             self._put_peer(lane)
         try:
-            plaintext = self._decrypt(lane, item)
-            content = read_content(plaintext, item.sender.id)
-            if content.id != item.id:
-                raise ContentMalformed("a message carries another id inside than outside")
-            if isinstance(content.body, Sent):
-                raise ContentMalformed("a message is for another device of its author")
-            check_medium(content)
+            read = self._read(lane, item)
         except Exception as error:
             if not isinstance(error, PeerError):
                 log.exception("a message could not be taken in")
@@ -99,12 +108,31 @@ class Batch:
             else:
                 self._put_unreadable(lane, item, at_ms, error)
             return
-        self._put_content(lane, item, at_ms, (content, plaintext))
+        self._put_content(lane, item, at_ms, read)
 
-    def _decrypt(self, lane: Lane, item: Item) -> bytes:
+    def _read(self, lane: Lane, item: Item) -> tuple[Content, bytes]:
+        """Return an item's content, and the plaintext to be stored; raise a `PeerError`."""
         device = item.sender.device
         if not 0 < device <= MAX_DEVICE:
             raise ContentMalformed("a device number is out of range")
+        if item.kind == Kind.SENDER_KEY:
+            content = self.groups.hear(lane, item)
+            check_medium(content)
+            return content, encode_content(content)
+        plaintext = self._decrypt(lane, item)
+        content = read_content(plaintext, item.sender.id)
+        if isinstance(content.body, Sent):
+            raise ContentMalformed("a message is for another device of its author")
+        check_medium(content)
+        if content.group is not None or isinstance(content.body, GroupNews | GroupLeave):
+            content = self.groups.take(lane, device, content)
+            return content, encode_content(content)
+        if content.id != item.id:
+            raise ContentMalformed("a message carries another id inside than outside")
+        return content, plaintext
+
+    def _decrypt(self, lane: Lane, item: Item) -> bytes:
+        device = item.sender.device
         correspondent = lane.devices.get(device) or Correspondent.new()
         context = self._context
         admit = partial(read_content, sender=item.sender.id)
@@ -157,7 +185,10 @@ class Batch:
         elif isinstance(body, ResendRequest):
             self._put_mark(lane, item, at_ms)
             self.repair.owe(lane, item.sender.device, body)
+            self.groups.forget_given(lane)
             metrics.core_received.labels("resend_request").inc()
+        elif isinstance(body, GroupNews | GroupLeave):
+            self._put_mark(lane, item, at_ms)
         elif isinstance(body, Unsupported):
             self._put_unreadable(lane, item, at_ms, ContentUnsupported(body.kind))
         else:
@@ -169,7 +200,16 @@ class Batch:
         row = context.next_inbound.take()
         kind = self._note_medium(lane, row, content)
         context.inbound.put(self.unit, row, lane.peer, kind, (item.id, at_ms, plaintext), _flag(lane))
-        context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
+        self._tell(lane, row, at_ms, content)
+
+    def _tell(self, lane: Lane, row: int, at_ms: int, content: Content) -> None:
+        """Add the event of a message that *row* holds; what a member has said in a group is told once."""
+        context, tag = self._context, content.group
+        if tag is None:
+            context.events.put(self.unit, Fact.MESSAGE, at_ms, lane.peer, row)
+        else:
+            context.said.take_said(self.unit, lane.peer, tag.id, content.id, row)
+            context.events.put_said(self.unit, at_ms, row)
         metrics.core_received.labels("message").inc()
 
     def _note_medium(self, lane: Lane, row: int, content: Content) -> InboundKind:
@@ -184,6 +224,8 @@ class Batch:
             message = self._context.ids.row_of(message_id)
             if message is not None:
                 self._statuses.read(self.unit, message, lane.peer, at_ms)
+                if len(self._context.groups):
+                    self._statuses.read_part(self.unit, message, lane.peer, at_ms)
         metrics.core_received.labels("read").inc()
 
     def _put_mark(self, lane: Lane, item: Item, at_ms: int) -> None:
@@ -197,7 +239,7 @@ class Batch:
         self._put_mark(lane, item, at_ms)
         assert content.resent is not None
         body = content.body
-        if isinstance(body, ResendRequest):
+        if isinstance(body, ResendRequest | GroupNews | GroupLeave):
             return
         ask = self.repair.answer(lane, content.resent)
         if ask is None:
@@ -207,8 +249,8 @@ class Batch:
             self.repair.put_nothing(ask)
         elif not isinstance(body, Unsupported):  # a record of such a one says what it says already
             kind = self._note_medium(lane, ask.row, content)
-            self.repair.put_message(lane, ask, kind, (at_ms, plaintext, _flag(lane)))
-            metrics.core_received.labels("message").inc()
+            self.repair.put_message(ask, kind, plaintext, _flag(lane))
+            self._tell(lane, ask.row, at_ms, content)
 
     def _put_unreadable(self, lane: Lane, item: Item, at_ms: int, error: Exception) -> None:
         context = self._context

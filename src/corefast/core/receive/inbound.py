@@ -20,7 +20,7 @@ from corefast.wire.messages import Ack, Item, Kind
 
 log = get_logger()
 
-_MESSAGES = (Kind.WHISPER, Kind.PREKEY)
+_MESSAGES = (Kind.WHISPER, Kind.PREKEY, Kind.SENDER_KEY)
 
 Key = tuple[str, bytes]
 """A sender's number and the id of a message."""
@@ -39,6 +39,8 @@ class Inbound:
         self._resender = resender
         self.on_media: Callable[[list[str]], None] = lambda ids: None
         """Called with the ids of media that came with stored messages."""
+        self.on_leaves: Callable[[], None] = lambda: None
+        """Called when somebody has left a group of ours."""
         self._frames: deque[tuple[Peer, list[Item]]] = deque()
         self._queued = 0
         self._task: asyncio.Task[None] | None = None
@@ -83,6 +85,7 @@ class Inbound:
         with ExitStack() as stack:
             numbers = {item.sender.id for item in items}
             lanes = {number: stack.enter_context(self._lanes.hold(number)) for number in numbers}
+            await self._context.groups.settle()
             known = await self._known(items)
             while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
                 await self._lanes.loaded(cold[0])
@@ -157,6 +160,8 @@ class Inbound:
         batch.repair.done()
         if batch.media:
             self.on_media(batch.media)
+        if batch.groups.has_leaves:
+            self.on_leaves()
         for number in batch.repair.peers:
             self._resender.wake(number)
         self._context.bell.ring()

@@ -3,7 +3,6 @@
 from corefast.core.context import Context
 from corefast.core.send.lane import Lane
 from corefast.core.send.resender import count
-from corefast.core.store.events import Fact
 from corefast.core.store.inbound import InboundKind
 from corefast.endpoint.resend import Ask, Outcome, awaited_ids, identity_mark, is_curable
 from corefast.store.database import Unit
@@ -65,13 +64,9 @@ class Repair:
         count(Outcome.REPAIRED)
         return ask
 
-    def put_message(
-        self, lane: Lane, ask: Ask, kind: InboundKind, told: tuple[int, bytes, tuple[str, int] | None]
-    ) -> None:
-        """Turn the record of an unreadable message into the message: the time of its event, plaintext and flag."""
-        at_ms, plaintext, flag = told
+    def put_message(self, ask: Ask, kind: InboundKind, plaintext: bytes, flag: tuple[str, int] | None) -> None:
+        """Turn the record of an unreadable message into the message; its event is the caller's."""
         self._context.inbound.replace(self._unit, ask.row, kind, plaintext, flag)
-        self._context.events.put(self._unit, Fact.MESSAGE, at_ms, lane.peer, ask.row)
 
     def put_nothing(self, ask: Ask) -> None:
         """Turn the record into a mark: what came shows nothing."""

@@ -6,7 +6,7 @@ import hmac
 import msgspec
 
 from corefast.core.context import Context
-from corefast.core.ids import outbound_id
+from corefast.core.ids import group_id, outbound_id
 from corefast.errors import IdempotencyMismatch, IdempotencyRunning, ParameterInvalid
 from corefast.limits import IDEMPOTENCY_LIFE_MS, MAX_IDEMPOTENCY_KEY_CHARACTERS
 from corefast.store.database import Unit
@@ -60,7 +60,8 @@ class Claims:
             return None
         if row.fingerprint != claim.fingerprint:
             raise IdempotencyMismatch("this idempotency key was used for another request")
-        return Accepted(outbound_id(self._context.ids.message_id(row.message)), row.number, replayed=True)
+        to = row.number or group_id(row.group)
+        return Accepted(outbound_id(self._context.ids.message_id(row.message)), to, replayed=True)
 
     def put(self, unit: Unit, claim: Claim, message: int, peer: int, at_ms: int) -> None:
         self._context.idempotency.put(unit, claim.digest, claim.fingerprint, message, peer, at_ms)

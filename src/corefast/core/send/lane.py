@@ -12,6 +12,7 @@ from enum import Enum
 from itertools import chain, islice
 
 from corefast.core.context import Context
+from corefast.core.store.groups import Ties
 from corefast.core.store.peers import Standing
 from corefast.endpoint.cipher import Correspondent
 from corefast.limits import MAX_CACHED_SESSIONS
@@ -89,6 +90,7 @@ class Lane:
         "failures",
         "changes",
         "is_used",
+        "ties",
     )
 
     def __init__(self, number: str) -> None:
@@ -125,6 +127,8 @@ class Lane:
         """How often the relay said, since it took a post, that the device list is another one."""
         self.is_used = True
         """Somebody asked for this lane since it was last looked at."""
+        self.ties: Ties | None = None
+        """What the peer and we have of each other's chains in groups; None for nothing."""
 
     @property
     def is_loaded(self) -> bool:
@@ -172,6 +176,7 @@ class Lane:
         self.standing = Standing()
         self.devices = {}
         self.registration_ids = {}
+        self.ties = None
 
 
 class Lanes:
@@ -312,9 +317,11 @@ class Lanes:
 
     async def _load(self, lane: Lane, generation: int) -> None:
         error: Exception | None = None
-        row = None
+        row = ties = None
         try:
             row = await self._context.peers.load(lane.number)
+            if row is not None and len(self._context.groups):
+                ties = await self._context.groups.store.load_ties(row.id)
         except Exception as raised:
             log.warning("a peer could not be loaded", code=getattr(raised, "code", type(raised).__name__))
             error = raised
@@ -328,6 +335,7 @@ class Lanes:
             if row is not None:
                 lane.devices_version, lane.identity, lane.standing = row.devices_version, row.identity, row.standing
                 lane.devices, lane.registration_ids = row.devices, row.registration_ids
+                lane.ties = ties
             lane.phase = Phase.HOT if lane.devices_version and lane.devices and not lane.waiting else Phase.DRY
         self.release(lane, error)
         self.tell(lane)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 
 from corefast.core.context import Context
+from corefast.core.group.letter import Letter, open_letters
 from corefast.core.identity import forget_downgrade, is_barred, see_downgrade, see_identity
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
@@ -25,6 +26,7 @@ from corefast.limits import MESSAGE_TTL_MS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
+from corefast.wire.content import encode_content
 from corefast.wire.messages import Bundle, FetchBundle, Post
 
 log = get_logger()
@@ -147,6 +149,7 @@ class Preparer:
                 await self._fail_unmeant(lane)
                 continue
             bodies = await context.messages.load_bodies(lane.waiting[:_CHUNK])
+            bodies, letters = await open_letters(context, bodies)
             if lane.generation != generation or not (bundle or lane.devices_version):
                 return
             unit = Unit()
@@ -159,7 +162,7 @@ class Preparer:
             late = [body.message for body in bodies if 0 < body.expires_ms <= now_ms]
             damaged = [body.message for body in bodies if body.plaintext is None and body.message not in late]
             good = [body for body in bodies if body.message not in late and body.plaintext is not None]
-            entries = [self._encrypt(unit, lane, body) for body in good]
+            entries = [self._encrypt(unit, lane, body, letters.get(body.message)) for body in good]
             self._fail(unit, lane, late, EXPIRED)
             self._fail(unit, lane, damaged, DAMAGED)
             context.peers.put_sessions(unit, lane.peer, lane.devices, lane.registration_ids)
@@ -182,10 +185,11 @@ class Preparer:
             await lane.settled
         return bool(lane.waiting)
 
-    def _encrypt(self, unit: Unit, lane: Lane, body: WaitingBody) -> Entry:
+    def _encrypt(self, unit: Unit, lane: Lane, body: WaitingBody, letter: Letter | None) -> Entry:
         context, row = self._context, body.message
         assert body.plaintext is not None, "a damaged message is not encrypted"
-        parts = fan_out(body.plaintext, lane.devices, context.random)
+        plaintext = body.plaintext if letter is None else encode_content(letter.address(context, unit, lane))
+        parts = fan_out(plaintext, lane.devices, context.random)
         post = Post(context.ids.message_id(row), lane.number, lane.devices_version, parts, body.expires_ms)
         identity = identity_mark(lane.identity) if lane.identity else None
         context.messages.put_post(unit, row, Encrypted(encode_post(post), identity))

@@ -5,18 +5,18 @@ full disk) leaves the rows as they are, and the next round begins with them.
 """
 
 import asyncio
-from collections.abc import Collection
-
-import msgspec
+from collections.abc import Collection, Mapping
 
 from corefast import metrics
 from corefast.core.context import Context
+from corefast.core.group.book import Chain
+from corefast.core.group.letter import Letter
 from corefast.core.identity import is_barred
 from corefast.core.send.lane import Lane, Lanes, Phase
 from corefast.core.send.preparer import Preparer
 from corefast.core.store.resend import Debt
 from corefast.endpoint.fanout import fan_out
-from corefast.endpoint.resend import HOUR_MS, Ask, Budget, Outcome, derive_resend_id, identity_mark, refusal
+from corefast.endpoint.resend import HOUR_MS, Ask, Budget, Outcome, identity_mark, refusal, resend_of
 from corefast.errors import CallTimeout, ContentMalformed, CorefastError, LinkLost, NumberUnknown, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
 from corefast.logs import get_logger
@@ -35,6 +35,9 @@ _BUSY_MS = 200
 
 _FIRST_RETRY_MS, _LAST_RETRY_MS = 1_000, 300_000
 _ID_BYTES = 16
+_NO_CHAINS: Mapping[bytes, Chain] = {}
+
+Again = tuple[bytes, Content]
 
 
 def count(outcome: Outcome, times: int = 1) -> None:
@@ -163,7 +166,7 @@ class Resender:
         missing = ResendRequest([ask.id for ask in asks])
         request = Content(context.random(_ID_BYTES), now_ms, missing, author=context.number)
         renew = {ask.device for ask in asks} if is_renewed else set()
-        posts = self._encrypt(unit, lane, [request], bundle, renew)
+        posts = self._encrypt(unit, lane, {request.id: request}, bundle, renew)
         spent = budget.spend(now_ms, has_new_session=is_renewed)
         context.resends.put_budget(unit, lane.peer, spent)
         for ask in asks:
@@ -212,28 +215,32 @@ class Resender:
         if not debts:
             return 0
         context.book.debtors.add(lane.number)
+        resends = {debt: again for debt in debts if (again := _again(context, debt)) is not None}
+        chains = await context.groups.handed_out(content for _, content in resends.values())
         bundle = None if self._is_ready(lane) else await self._preparer.fetch(lane.number, peer)
         if self._is_ready(lane):
             bundle = None
         elif bundle is None or not self._may_take(lane, bundle):
             return _BUSY_MS
         unit = Unit()
-        granted = self._grant(unit, lane, debts, self._identity(lane, bundle))
-        contents = {content.id: content for _, content in granted}  # one post for all devices that ask for it
-        posts = self._encrypt(unit, lane, list(contents.values()), bundle) if granted else []
+        granted = self._grant(unit, lane, (debts, resends), self._identity(lane, bundle))
+        contents = dict(resends[debt] for debt in granted)  # one post for all devices that ask for it
+        posts = self._encrypt(unit, lane, contents, bundle, chains=chains) if granted else []
         await self._commit(unit, lane)
         states = dict(zip(contents, await self._post(posts), strict=True))
-        return await self._repaid(lane, [(debt, states[content.id]) for debt, content in granted])
+        return await self._repaid(lane, [(debt, states[resends[debt][0]]) for debt in granted])
 
-    def _grant(self, unit: Unit, lane: Lane, debts: list[Debt], identity: bytes | None) -> list[tuple[Debt, Content]]:
+    def _grant(
+        self, unit: Unit, lane: Lane, asked: tuple[list[Debt], dict[Debt, Again]], identity: bytes | None
+    ) -> list[Debt]:
         """Return what may be resent and strike out the rest; each outcome is counted and none is told."""
         context = self._context
+        debts, resends = asked
         granted = []
         for debt in debts:
             outcome = refusal(debt.sent, identity, context.clock(), context.book.life_ms)
-            content = _again(debt) if outcome is None else None
-            if content is not None:
-                granted.append((debt, content))
+            if outcome is None and debt in resends:
+                granted.append(debt)
                 continue
             count(outcome or Outcome.DAMAGED)
             if outcome is Outcome.UNKNOWN:
@@ -276,16 +283,29 @@ class Resender:
         return bundle.devices_version == lane.devices_version or not lane.has_posts
 
     def _encrypt(
-        self, unit: Unit, lane: Lane, contents: list[Content], bundle: Bundle | None, renew: Collection[int] = ()
+        self,
+        unit: Unit,
+        lane: Lane,
+        contents: dict[bytes, Content],
+        bundle: Bundle | None,
+        renew: Collection[int] = (),
+        *,
+        chains: Mapping[bytes, Chain] = _NO_CHAINS,
     ) -> list[Post]:
-        """Encrypt for the lane's devices, as *bundle* has them where one is given; commit before anything else."""
+        """Encrypt for the lane's devices, as *bundle* has them where one is given; commit before anything else.
+
+        *contents* by the ids of their envelopes; *chains* of ours, by group.
+        """
         try:
             if bundle is not None:
                 self._preparer.take_bundle(unit, lane, bundle, renew)
             version, devices, random = lane.devices_version, lane.devices, self._context.random
-            return [
-                Post(each.id, lane.number, version, fan_out(encode_content(each), devices, random)) for each in contents
-            ]
+            posts = []
+            for envelope_id, content in contents.items():
+                if content.group is not None:
+                    content = Letter(content, chains.get(content.group.id)).address(self._context, unit, lane)
+                posts.append(Post(envelope_id, lane.number, version, fan_out(encode_content(content), devices, random)))
+            return posts
         except Exception:
             self._lanes.spoil(lane)  # half of the sessions may have moved
             raise
@@ -325,12 +345,12 @@ class Resender:
         return True
 
 
-def _again(debt: Debt) -> Content | None:
-    """Return the content of a resend: the message as it was, under an id of its own, naming the first one."""
+def _again(context: Context, debt: Debt) -> Again | None:
+    """Return the envelope's id and the content of a resend: the message as it was, naming the first envelope."""
     if debt.plaintext is None or debt.sent is None:
         return None
     try:
         content = decode_content(debt.plaintext)
     except ContentMalformed:
         return None
-    return msgspec.structs.replace(content, id=derive_resend_id(content.id, debt.sent.serial), resent=content.id)
+    return resend_of(content, context.ids.message_id(debt.message), debt.sent.serial)

@@ -14,8 +14,10 @@ import msgspec
 from corefast import metrics
 from corefast.address import canonical_number
 from corefast.core.context import Context
+from corefast.core.group.broadcast import Broadcast
+from corefast.core.group.cast import Announcement
 from corefast.core.identity import is_barred
-from corefast.core.ids import outbound_id, parse_inbound, parse_outbound
+from corefast.core.ids import outbound_id, parse_group, parse_inbound, parse_outbound
 from corefast.core.send.check import check_body, check_more
 from corefast.core.send.idempotency import Claim, Claims
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
@@ -41,7 +43,7 @@ from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
 from corefast.wire.body import Attachment, Template
-from corefast.wire.content import Body, Content, Medium, encode_content
+from corefast.wire.content import Body, Content, GroupTag, Medium, decode_content, encode_content
 from corefast.wire.gateway import Accepted, Send
 from corefast.wire.media import MediaRef
 from corefast.wire.messages import Post
@@ -131,6 +133,7 @@ class Sender:
         preparer: Preparer,
         claims: Claims,
         templates: Templates,
+        broadcast: Broadcast,
     ) -> None:
         self._context = context
         self._lanes = lanes
@@ -138,6 +141,7 @@ class Sender:
         self._preparer = preparer
         self._claims = claims
         self._templates = templates
+        self._broadcast = broadcast
         self.resolve: Resolve
         """Finds the medium of a message."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,7 +155,7 @@ class Sender:
         order = Order(peer, call, message)
         try:
             number = self._check(message)
-            if message.idempotency is not None or message.media is not None:
+            if message.idempotency is not None or message.media is not None or message.group:
                 self._spawn(self._prepare(number, order))
             else:
                 self._fill(order)
@@ -186,6 +190,8 @@ class Sender:
             check_more(message.ttl_ms, message.opaque)
         if message.reply_to:
             _reply_to(message.reply_to)
+        if message.group:
+            return ""
         number = canonical_number(message.to)
         if number == self._context.number:
             raise RecipientIsSender("the recipient is this account's own number")
@@ -205,9 +211,32 @@ class Sender:
             if message.media is not None:
                 await self._find_medium(order, message.media)
                 self._check_room()
-            self._route(self._lanes.get(number), order)
+            if message.group:
+                await self._say(order)
+            else:
+                self._route(self._lanes.get(number), order)
         except Exception as error:
             self._fail(order, error)
+
+    async def _say(self, order: Order) -> None:
+        """Say it in a group; the answer tells the id that is the same for all members."""
+        message, name = order.message, parse_group(order.message.to)
+
+        def write(head_id: bytes, at_ms: int) -> Content:
+            assert name is not None, "the group is known"
+            content = decode_content(order.write(head_id, at_ms, self._context))
+            return msgspec.structs.replace(content, group=GroupTag(name))
+
+        def claim(unit: Unit, row: int, at_ms: int) -> None:
+            if order.claim is not None:
+                self._claims.put(unit, order.claim, row, 0, at_ms)
+
+        announcement = Announcement(write, claim=claim, ttl_ms=message.ttl_ms, opaque=message.opaque)
+        accepted = await self._broadcast.say(name, announcement)
+        if order.claim is not None:
+            self._claims.end(order.claim)
+        order.answer(accepted)
+        metrics.core_accepted.inc()
 
     def _fill(self, order: Order) -> None:
         """Put a template in its place; here, so that a repetition finds its answer whatever became of the template."""

@@ -10,6 +10,7 @@ RECEIVER_INCAPABLE = 1026
 EXPIRED = 410
 DAMAGED = 500
 USER_CHANGED = 480
+LANE_FULL = 429
 KEY_CHANGED, KEY_UNACKNOWLEDGED = 4801, 4802
 """480 as well, with sentences of their own."""
 KEYS_UNUSABLE = 4081
@@ -20,6 +21,7 @@ FAILURES = {
         RECEIVER_INCAPABLE, "Receiver incapable", "Nobody is registered at the relay under the recipient's number."
     ),
     EXPIRED: Failure(EXPIRED, "Message expired", "No device of the recipient took the message in time."),
+    LANE_FULL: Failure(LANE_FULL, "Rate limit hit", "Too many messages wait for this member of the group."),
     DAMAGED: Failure(DAMAGED, "Generic error", "The stored message is damaged and cannot be sent."),
     USER_CHANGED: Failure(
         USER_CHANGED,
@@ -77,9 +79,16 @@ class Statuses:
         self._arrived(unit, row, peer)
         _COUNTED[State.READ].inc()
 
+    def read_part(self, unit: Unit, group_message: int, peer: int, at_ms: int) -> None:
+        """Store that a member has read a group's message, and what is missing before that; nothing for other rows."""
+        self._context.events.put_read_part(unit, at_ms, peer, group_message)
+        self._context.messages.read_part(unit, group_message, peer, at_ms)
+
     def _arrived(self, unit: Unit, row: int, peer: int) -> None:
         if self._context.pass_through:
             self._context.messages.forget(unit, row, peer)
+            if len(self._context.groups):
+                self._context.said.forget(unit, row)
 
     def ended(self, unit: Unit, row: int, peer: int, at_ms: int, code: int) -> None:
         """Store that the message will not be delivered, and why; nothing where it was."""

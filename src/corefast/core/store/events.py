@@ -99,6 +99,31 @@ class EventStore:
         self.last = position = self.last + 1
         unit.add(self._PUT_STATE[kind], position, int(kind), at_ms, self._clock(), message, peer)
 
+    _PUT_PART = {
+        fact: Statement(
+            "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref)"  # noqa: S608
+            " SELECT ?, account, ?, ?, ?, peer, id FROM message WHERE ended_ms IS NULL AND quiet = 0"
+            f" AND {column} IS NULL AND id = (SELECT message FROM group_part WHERE group_message = ? AND peer = ?)"
+        )
+        for fact, column in ((Fact.SENT, "sent_ms"), (Fact.DELIVERED, "delivered_ms"), (Fact.READ, "read_ms"))
+    }
+
+    def put_read_part(self, unit: Unit, at_ms: int, peer: int, group_message: int) -> None:
+        """Add what a group's message has reached at a member that has read it, like `put_state`."""
+        for kind, statement in self._PUT_PART.items():
+            self.last = position = self.last + 1
+            unit.add(statement, position, int(kind), at_ms, self._clock(), group_message, peer)
+
+    _PUT_SAID = Statement(
+        "INSERT INTO event (id, account, kind, at_ms, made_ms, peer, ref)"
+        " SELECT ?, account, ?, ?, ?, peer, inbound FROM group_inbound WHERE inbound = ?"
+    )
+
+    def put_said(self, unit: Unit, at_ms: int, inbound: int) -> None:
+        """Add the event of a group's message, unless another row shows it."""
+        self.last = position = self.last + 1
+        unit.add(self._PUT_SAID, position, int(Fact.MESSAGE), at_ms, self._clock(), inbound)
+
     def _range(self, after: int = 0) -> tuple[int, int]:
         """Return the bounds of our events behind *after*: above the first, up to the second."""
         return max(after, self._span.floor), self._span.last

@@ -11,6 +11,8 @@ class IdempotencyRow(msgspec.Struct, frozen=True):
     fingerprint: bytes
     message: int
     number: str
+    """Of the recipient; empty where that is a group."""
+    group: bytes = b""
 
 
 class IdempotencyStore:
@@ -33,12 +35,13 @@ class IdempotencyStore:
         unit.add(self._PUT, digest, self._account, fingerprint, message, peer, made_ms)
 
     _LOAD = Statement(
-        "SELECT i.fingerprint, i.message, p.number FROM idempotency i JOIN peer p ON p.id = i.peer"
+        "SELECT i.fingerprint, i.message, coalesce(p.number, ''), coalesce(g.name, ?) FROM idempotency i"
+        " LEFT JOIN peer p ON p.id = i.peer LEFT JOIN group_message g ON g.id = i.message"
         " WHERE i.digest = ? AND i.made_ms >= ?"
     )
 
     async def load(self, digest: bytes, since_ms: int) -> IdempotencyRow | None:
-        rows = await self._database.fetch(self._LOAD, digest, since_ms)
+        rows = await self._database.fetch(self._LOAD, b"", digest, since_ms)
         return IdempotencyRow(*rows[0]) if rows else None
 
     _SWEEP = Statement("DELETE FROM idempotency WHERE made_ms < ?")

@@ -1,7 +1,8 @@
 """Messages from peers, and the ids that were seen."""
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -110,31 +111,58 @@ class InboundStore:
         " WHERE i.remote_id = ? AND i.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
     )
 
+    _LOAD_SAID = Statement(
+        "SELECT i.id, g.said, p.number, i.at_ms, i.sealed, i.kind FROM group_inbound g"
+        " JOIN inbound i ON i.id = g.inbound JOIN peer p ON p.id = i.peer"
+        " WHERE g.said = ? AND g.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
+    )
+
     async def load(self, remote_id: bytes) -> InboundRow | None:
-        """Return the first message with this id."""
-        rows = await self._database.fetch(self._LOAD, remote_id, self._account)
+        """Return the first message with this id, its own or that of its group's members."""
+        rows = [
+            *await self._database.fetch(self._LOAD, remote_id, self._account),
+            *await self._database.fetch(self._LOAD_SAID, remote_id, self._account),
+        ]
         if not rows:
             return None
-        row, remote_id, number, at_ms, sealed, kind = rows[0]
+        row, remote_id, number, at_ms, sealed, kind = min(rows, key=_first)
         plaintext = None if sealed is None else self.open(row, sealed)
         return InboundRow(remote_id, number, at_ms, plaintext, InboundKind(kind))
 
     _UNREAD = Statement(
         "SELECT id, remote_id FROM inbound WHERE peer = ? AND id <= ? AND read_ms IS NULL AND kind = 1"
-        " ORDER BY id DESC LIMIT ?"
+        " AND NOT EXISTS (SELECT 1 FROM group_inbound g WHERE g.inbound = inbound.id) ORDER BY id DESC LIMIT ?"
+    )
+    _UNREAD_SAID = Statement(
+        "SELECT i.id, g.said FROM inbound i JOIN group_inbound g ON g.inbound = i.id"
+        " WHERE i.peer = ? AND i.id <= ? AND g.name = ? AND i.read_ms IS NULL AND i.kind = 1 ORDER BY i.id DESC LIMIT ?"
+    )
+    _FIND_SAID = Statement(
+        "SELECT i.id, i.peer, p.number, g.name FROM group_inbound g JOIN inbound i ON i.id = g.inbound"
+        " JOIN peer p ON p.id = i.peer WHERE g.said = ? AND g.account = ? AND i.kind = 1 ORDER BY i.id LIMIT 1"
     )
     _FIND = Statement(
-        "SELECT i.id, i.peer, p.number FROM inbound i JOIN peer p ON p.id = i.peer"
+        "SELECT i.id, i.peer, p.number, NULL FROM inbound i JOIN peer p ON p.id = i.peer"
         " WHERE i.remote_id = ? AND i.account = ? AND i.kind = 1 ORDER BY i.id LIMIT 1"
     )
 
     async def unread(self, remote_id: bytes, limit: int) -> Unread | None:
-        """Return the messages of the same peer up to this one that the business has not read; None for no message."""
-        found = await self._database.fetch(self._FIND, remote_id, self._account)
+        """Return the messages of the same peer up to this one that the business has not read; None for no message.
+
+        Of a group's message: those of the same author in that group, with the ids that all members know.
+        """
+        found = [
+            *await self._database.fetch(self._FIND, remote_id, self._account),
+            *await self._database.fetch(self._FIND_SAID, remote_id, self._account),
+        ]
         if not found:
             return None
-        row, peer, number = found[0]
-        return Unread(number, [tuple(each) for each in await self._database.fetch(self._UNREAD, peer, row, limit)])
+        row, peer, number, name = min(found, key=_first)
+        if name is None:
+            rows = await self._database.fetch(self._UNREAD, peer, row, limit)
+        else:
+            rows = await self._database.fetch(self._UNREAD_SAID, peer, row, name, limit)
+        return Unread(number, [tuple(each) for each in rows])
 
     _SET_READ = Statement("UPDATE inbound SET read_ms = ? WHERE id = ? AND read_ms IS NULL")
 
@@ -165,12 +193,14 @@ class InboundStore:
         "SELECT id FROM inbound WHERE account = ? AND kind = 2 AND at_ms < ? AND id + 0 > ? AND id + 0 <= ? LIMIT 1000"
     )
     _DELETE = Statement("DELETE FROM inbound WHERE id = ?")
+    _DELETE_SAID = Statement("DELETE FROM group_inbound WHERE inbound = ?")
 
     async def sweep(self, unit: Unit, before_ms: int) -> int:
         """Forget read marks that the relay cannot repeat any more; return how many of at most 1,000."""
         rows = await self._database.fetch(self._OLD, self._account, before_ms, self._span.floor, self._span.last)
         for (row,) in rows:
             unit.add(self._DELETE, row)
+            unit.add(self._DELETE_SAID, row)
         return len(rows)
 
     _LAST = Statement("SELECT max(id) FROM inbound WHERE id > ? AND id <= ?")
@@ -183,3 +213,8 @@ class InboundStore:
 
     def open(self, row: int, sealed: bytes) -> bytes:
         return self._vault.open("inbound", row.to_bytes(8, "big"), sealed)
+
+
+def _first(row: Sequence[Any]) -> int:
+    """Return what rows are ordered by: an author could take another message's id, and the earlier one has it."""
+    return int(row[0])

@@ -1,5 +1,6 @@
 """Outbound messages, their states, and the outbox of those that have no result from the relay."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,9 +38,15 @@ class Encrypted(NamedTuple):
 
 
 class Extra(msgspec.Struct, frozen=True, array_like=True):
-    """What a business gives with a message for itself: *opaque* comes back with each status."""
+    """What a message has that few have.
+
+    *opaque*, given by the business, comes back with each status. Of a group's message to one member: which *group*, and
+    the row of the message to all of them.
+    """
 
     opaque: str = ""
+    group: bytes = b""
+    group_message: int = 0
 
 
 _decode_extra = msgspec.msgpack.Decoder(Extra).decode
@@ -54,11 +61,12 @@ class More(NamedTuple):
 
 
 class WaitingBody(NamedTuple):
-    """The plaintext of a message without a ciphertext, None where it was damaged."""
+    """The plaintext of a message without a ciphertext, None where it was damaged; *is_group*: to a member of one."""
 
     message: int
     plaintext: bytes | None
     expires_ms: int
+    is_group: bool = False
 
 
 class PostRow(NamedTuple):
@@ -115,6 +123,12 @@ class MessageStore:
         unit.add(self._PUT, message, self._account, peer, at_ms, identity, sealed)
         unit.add(self._PUT_OUTBOX, message, self._account, peer, post)
 
+    def put_part(self, unit: Unit, message: int, peer: int, at_ms: int, encrypted: Encrypted | None) -> None:
+        """Add a group's message to one member: its body is stored once for all of them."""
+        post, identity = encrypted or (None, None)
+        unit.add(self._PUT, message, self._account, peer, at_ms, identity, b"")
+        unit.add(self._PUT_OUTBOX, message, self._account, peer, post)
+
     def put_more(self, unit: Unit, message: int, more: More) -> None:
         """Add what few messages have."""
         extra = (
@@ -168,6 +182,16 @@ class MessageStore:
         """
         unit.add(self._ADVANCE[len(times) - 1], *times, message, peer)
 
+    _ADVANCE_PART = Statement(
+        "UPDATE message SET sent_ms = coalesce(sent_ms, ?), delivered_ms = coalesce(delivered_ms, ?),"
+        " read_ms = coalesce(read_ms, ?) WHERE ended_ms IS NULL AND id ="
+        " (SELECT message FROM group_part WHERE group_message = ? AND peer = ?)"
+    )
+
+    def read_part(self, unit: Unit, group_message: int, peer: int, at_ms: int) -> None:
+        """Store that a member has read a group's message."""
+        unit.add(self._ADVANCE_PART, at_ms, at_ms, at_ms, group_message, peer)
+
     _FORGET = Statement(
         "UPDATE message SET sealed = ? WHERE id = ? AND peer = ? AND delivered_ms IS NOT NULL", rows=(("message", 2),)
     )
@@ -195,20 +219,27 @@ class MessageStore:
         rows = await self._database.fetch(self._LOAD, message)
         return None if not rows else _message(rows[0], self._open(message, rows[0][-1]))
 
+    _BODY = (
+        "SELECT m.id, m.sealed, m.expires_ms, g.id, g.sealed FROM message m"
+        " LEFT JOIN group_part p ON p.message = m.id LEFT JOIN group_message g ON g.id = p.group_message WHERE m.id IN"
+    )
     _BODIES = Statement(
-        "SELECT id, sealed, expires_ms FROM message WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        "SELECT id, sealed, expires_ms FROM message WHERE id IN"
-        " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed) ORDER BY id",
+        _BODY + " (SELECT value FROM json_each(?)) ORDER BY m.id",  # noqa: S608
+        _BODY  # noqa: S608
+        + " (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value BIGINT PATH '$')) AS listed) ORDER BY m.id",
     )
 
     async def load_bodies(self, messages: list[int]) -> list[WaitingBody]:
         """Return the plaintexts of these messages, in order; None for one that was damaged or forgotten."""
         rows = await self._database.fetch(self._BODIES, msgspec.json.encode(messages).decode())
-        return [WaitingBody(message, self._try_open(message, sealed), expires) for message, sealed, expires in rows]
+        return [
+            WaitingBody(message, self._try_open(message, sealed, shared), expires_ms, shared[0] is not None)
+            for message, sealed, expires_ms, *shared in rows
+        ]
 
-    def _try_open(self, message: int, sealed: bytes) -> bytes | None:
+    def _try_open(self, message: int, sealed: bytes, shared: list[Any]) -> bytes | None:
         try:
-            return self._open(message, sealed) or None
+            return open_body(self._vault, message, sealed, shared) or None
         except SealBroken as error:
             log.error("a stored message is damaged", code=error.code)
             return None
@@ -272,6 +303,17 @@ class MessageStore:
 
 def _message(row: tuple[Any, ...], plaintext: bytes) -> MessageRow:
     return MessageRow(*row[:-1], plaintext)  # type: ignore[call-arg]
+
+
+def open_body(vault: Vault, message: int, sealed: bytes, shared: Sequence[Any]) -> bytes:
+    """Return a plaintext, empty where it was forgotten; raise `SealBroken`.
+
+    *shared*: row and body of the group's message that it is a part of, None where it is none.
+    """
+    row, shared_body = shared
+    if row is not None:
+        return vault.open("group_message", row.to_bytes(8, "big"), shared_body) if shared_body else b""
+    return vault.open("message", message.to_bytes(8, "big"), sealed) if sealed else b""
 
 
 def open_extra(vault: Vault, message: int, sealed: bytes | None) -> Extra:

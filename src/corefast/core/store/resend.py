@@ -1,7 +1,8 @@
 """What we ask peers for once more, and what they ask us for."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from corefast.core.store.messages import open_body
 from corefast.endpoint.resend import Ask, Book, Budget, Sent
 from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
@@ -90,31 +91,38 @@ class ResendStore:
         """Note that a device asks for a message; once more only after it was resent."""
         unit.add(self._OWE, message, device, self._account, peer, now_ms)
 
+    _OF_DEBT = (
+        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed, g.id,"
+        " g.sealed,"
+    )
+    _OF_PEER = (
+        " FROM debt d LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
+        " LEFT JOIN group_part p ON p.message = m.id LEFT JOIN group_message g ON g.id = p.group_message"
+        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?"
+    )
     _DEBTS = Statement(
-        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed,"
-        " (SELECT sum(min(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
-        " FROM debt d LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
-        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?",
-        "SELECT d.message, d.device, d.times, m.accepted_ms, m.identity, m.read_ms, m.ended_ms, m.sealed,"
-        " (SELECT sum(least(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
-        " FROM debt d LEFT JOIN message m ON m.id = d.message AND m.peer = d.peer"
-        " WHERE d.peer = ? AND d.is_due = 1 ORDER BY d.message LIMIT ?",
+        _OF_DEBT  # noqa: S608
+        + " (SELECT sum(min(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
+        + _OF_PEER,
+        _OF_DEBT  # noqa: S608
+        + " (SELECT sum(least(e.times - e.is_due, ?)) FROM debt e WHERE e.message = d.message AND e.peer = d.peer)"
+        + _OF_PEER,
     )
 
     async def load_debts(self, peer: int, limit: int) -> list[Debt]:
         """Return the first *limit* messages that are due to the devices of *peer*."""
         debts = []
         for row in await self._database.fetch(self._DEBTS, MAX_RESENDS, peer, limit):
-            message, device, times, at_ms, identity, read_ms, ended_ms, sealed, resends = row
+            message, device, times, at_ms, identity, read_ms, ended_ms, sealed, *shared, resends = row
             sent = None
             if at_ms is not None:
                 sent = Sent(identity, at_ms, read_ms is not None or ended_ms is not None, times, int(resends) + 1)
-            debts.append(Debt(message, device, sent, self._open(message, sealed)))
+            debts.append(Debt(message, device, sent, self._open(message, sealed, shared)))
         return debts
 
-    def _open(self, message: int, sealed: bytes | None) -> bytes | None:
+    def _open(self, message: int, sealed: bytes | None, shared: list[Any]) -> bytes | None:
         try:
-            return None if sealed is None else self._vault.open("message", message.to_bytes(8, "big"), sealed)
+            return None if sealed is None else open_body(self._vault, message, sealed, shared)
         except SealBroken:
             return None
 

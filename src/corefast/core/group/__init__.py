@@ -1,0 +1,1 @@
+"""Groups: found, told to their members, spoken in and listened to."""
