@@ -302,9 +302,13 @@ def test_phone_founds_a_group_with_the_business_which_speaks_in_it_and_does_not_
         assert await refused(party.change(subject="Ours")) == "group.not_ours"
         await deliver(world, ann.say("welcome", GroupTag(name)))
         assert (await world.events(1, EventKind.MESSAGE))[0].group == party.id
-        await deliver(world, ann.tell(GroupNews(), GroupTag(name, b"", Roster(2, "Ann's", [BUSINESS]))))
+        bob = party.members[OTHER]
+        await deliver(world, bob.tell(GroupLeave(), GroupTag(name)))
         await party.send("without Bob")
         assert party.kinds(await party.heard(1)) == {CUSTOMER: Kind.WHISPER}
+        await deliver(world, ann.tell(GroupNews(), GroupTag(name, b"", Roster(2, "Ann's", [BUSINESS]))))
+        await party.send("still without Bob")
+        assert party.kinds(await party.heard(1)) == {CUSTOMER: Kind.SENDER_KEY}
         await deliver(world, ann.tell(GroupNews(), GroupTag(name, b"", Roster(3, "Ann's", [OTHER]))))
         assert await refused(party.send("still here?")) == "group.not_joined"
         await world.restart()

@@ -120,7 +120,8 @@ class Founding:
             return group
         if old.revision >= LAST_REVISION:
             raise GroupInvalid("the group was changed too often; found another one")
-        changed = Group(group.id, group.founder, Roster(old.revision + 1, subject, members))
+        left = [each for each in group.gone if each in members]
+        changed = Group(group.id, group.founder, Roster(old.revision + 1, subject, members), left)
         gone = [each for each in old.members if each not in members]
         if gone:
             self._context.groups.end_chain(group.id)
@@ -156,7 +157,7 @@ class Founding:
         return members
 
     def _view(self, group: Group) -> GroupView:
-        everybody = [group.founder, *group.roster.members]
+        everybody = group.others("")
         made_ms = self._context.groups.made_ms(group.id)
         return GroupView(group_id(group.id), made_ms, group.founder, group.roster.subject, everybody)
 

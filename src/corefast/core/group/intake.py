@@ -15,14 +15,11 @@ from corefast.endpoint.group import (
     distribution_id_of,
     take_roster,
 )
-from corefast.errors import ContentMalformed, SessionMissing, SnapshotInvalid
+from corefast.errors import SessionMissing, SnapshotInvalid
 from corefast.limits import MAX_GROUPS, MAX_GROUPS_OF_FOUNDER
 from corefast.store.database import Unit
-from corefast.wire.body import Saying
-from corefast.wire.content import Content, GroupLeave, GroupNews, GroupTag, decode_content
+from corefast.wire.content import Content, GroupLeave, GroupNews, GroupTag, read_content
 from corefast.wire.messages import Item
-
-_ID_BYTES = 16
 
 
 class Intake:
@@ -44,25 +41,17 @@ class Intake:
         receiver = _receiver(lane, device, name)
         if receiver is None:
             raise SessionMissing("the sender has given us no key for this group")
-        content = decode_content(receiver.decrypt(item.body))
+        content = read_content(receiver.decrypt(item.body), lane.number)
         check_said(content, lane.number, name)
-        if not isinstance(content.body, Saying) or content.resent is not None:
-            raise ContentMalformed("only what is said in a group comes under a sender key")
-        _check_id(content)
         self._keep(lane, device, receiver, name)
         return content
 
-    def take(self, lane: Lane, device: int, content: Content) -> Content:
+    def take(self, lane: Lane, device: int, content: Content, tag: GroupTag) -> Content:
         """Take what a content of a session with a member says of its group; return it without key and roster.
 
-        Raises `GroupUnknown` where the group is none of both, `ContentMalformed`.
+        Raises `GroupUnknown` where it is said in a group that one of both is not in.
         """
-        tag, groups = content.group, self._context.groups
-        if tag is None:
-            if isinstance(content.body, GroupNews | GroupLeave):
-                raise ContentMalformed("there is no group with the news of one")
-            return content
-        _check_id(content)
+        groups = self._context.groups
         self._take_roster(lane, tag)
         group = groups.get(tag.id)
         is_theirs = group is not None and group.has(lane.number)
@@ -70,7 +59,7 @@ class Intake:
             self._join(lane, device, tag)
         if isinstance(content.body, GroupLeave) and group is not None and is_theirs:
             self._leave(lane, group)
-        if isinstance(content.body, Saying):
+        if not isinstance(content.body, GroupNews | GroupLeave):
             check_member(group, lane.number, self._context.number)
         return msgspec.structs.replace(content, group=GroupTag(tag.id))
 
@@ -102,16 +91,17 @@ class Intake:
             groups.outdate(self._unit, tag.id)
 
     def _join(self, lane: Lane, device: int, tag: GroupTag) -> None:
-        distribution = Distribution.parse(tag.key)
-        if distribution.distribution_id != tag.id:
-            raise ContentMalformed("a sender key is of another group than its message")
         receiver = _receiver(lane, device, tag.id) or GroupReceiver(tag.id)
-        receiver.join(distribution)
+        receiver.join(Distribution.parse(tag.key))
         self._keep(lane, device, receiver, tag.id)
 
     def _leave(self, lane: Lane, group: Group) -> None:
+        groups = self._context.groups
+        self._changed.add(group.id)
+        groups.put(self._unit, group.without(lane.number), self._context.clock())
+        groups.outdate(self._unit, group.id)
         if group.founder == self._context.number:
-            self._context.groups.store.put_leave(self._unit, group.id, lane.number)
+            groups.store.put_leave(self._unit, group.id, lane.number)
             self.has_leaves = True
 
     def _keep(self, lane: Lane, device: int, receiver: GroupReceiver, name: bytes) -> None:
@@ -128,8 +118,3 @@ def _receiver(lane: Lane, device: int, name: bytes) -> GroupReceiver | None:
         return None if snapshot is None else GroupReceiver.restore(snapshot)
     except SnapshotInvalid:
         return None
-
-
-def _check_id(content: Content) -> None:
-    if len(content.id) != _ID_BYTES:
-        raise ContentMalformed("the id of a group's message has 16 bytes")

@@ -13,6 +13,7 @@ from corefast.core.send.status import EXPIRED, USER_CHANGED, Statuses
 from corefast.core.store.events import Fact
 from corefast.core.store.inbound import InboundKind
 from corefast.endpoint.cipher import Correspondent, Opened
+from corefast.endpoint.group import check_tag
 from corefast.endpoint.stock import KeyKind
 from corefast.endpoint.trust import Trust, identity_hash
 from corefast.errors import ContentMalformed, ContentUnsupported, MessageDowngraded, PeerError
@@ -123,13 +124,12 @@ class Batch:
         content = read_content(plaintext, item.sender.id)
         if isinstance(content.body, Sent):
             raise ContentMalformed("a message is for another device of its author")
+        check_tag(content, item.sender.id, item.id)
         check_medium(content)
-        if content.group is not None or isinstance(content.body, GroupNews | GroupLeave):
-            content = self.groups.take(lane, device, content)
-            return content, encode_content(content)
-        if content.id != item.id:
-            raise ContentMalformed("a message carries another id inside than outside")
-        return content, plaintext
+        if content.group is None:
+            return content, plaintext
+        content = self.groups.take(lane, device, content, content.group)
+        return content, encode_content(content)
 
     def _decrypt(self, lane: Lane, item: Item) -> bytes:
         device = item.sender.device
