@@ -58,6 +58,16 @@ class Keys:
         """
         return for_account(await self.require_token(self.token_of(request), scope), request)
 
+    async def require_administrator(self, request: Request) -> KeyView:
+        """Return the token of somebody who administers all numbers: for what belongs to the core and to none of them.
+
+        Raises what `require` does; `ScopeMissing` for the keys and users of one number.
+        """
+        caller = await self.require(request, Scope.ADMIN)
+        if not caller.may_choose:
+            raise ScopeMissing("this is for the administrator of the core alone; log in as one: POST /v1/users/login")
+        return caller
+
     async def require_token(self, token: bytes, scope: Scope | None = None) -> KeyView:
         digest = hashlib.sha256(token).digest()
         known = self._known.get(digest)

@@ -135,6 +135,7 @@ def rsa_pair(bits: int = 2_048, name: str = "localhost") -> tuple[str, str]:
 @pytest.mark.covers("DELETE /v1/certificates/external", 1006)
 def test_every_front_shows_one_certificate_which_an_upload_replaces_while_it_runs(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
+        await b.become_administrator()
         async with tls_front(b, tmp_path, tls_name=["shop.example"]) as one, tls_front(b, tmp_path) as other:
             ca = await b.ask("GET", f"{EXTERNAL}/ca")
             assert (ca.status, ca.headers["content-type"]) == (200, "text/plain; charset=utf-8")
@@ -172,6 +173,7 @@ def text(b: Business) -> dict[str, str]:
 @pytest.mark.covers("DELETE /v1/certificates/external", "POST /v1/certificates/external")
 def test_a_front_with_a_file_follows_it_and_an_upload_comes_first(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
+        await b.become_administrator()
         authority = make_authority(NOW_MS, "test")
         first, second, uploaded = (make_leaf(authority, ["localhost"], NOW_MS) for _ in range(3))
         file = tmp_path / "server.pem"
@@ -201,6 +203,7 @@ def test_a_front_with_a_file_follows_it_and_an_upload_comes_first(tmp_path: Path
 def test_uploads_that_could_not_be_shown_or_trusted_are_refused(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         b.world.clock.now_ms = NOW_MS
+        await b.become_administrator()
         chain, key = rsa_pair()
         weak, weak_key = rsa_pair(1_024)
         locked = load_pem_private_key(key.encode(), None).private_bytes(
@@ -236,6 +239,7 @@ def test_uploads_that_could_not_be_shown_or_trusted_are_refused(tmp_path: Path) 
 @pytest.mark.covers("DELETE /v1/certificates/webhooks/ca", "GET /v1/certificates/webhooks/ca", 1006)
 def test_a_webhook_is_trusted_by_the_authority_that_was_uploaded_until_it_is_taken_back(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
+        await b.become_administrator()
         none = await b.ask("GET", TRUSTED)
         assert (none.status, none.v1_code, none.details) == (404, 1006, "no webhook CA certificates found")
         assert (await b.ask("DELETE", TRUSTED)).v1_code == 1006

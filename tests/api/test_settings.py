@@ -133,10 +133,33 @@ def test_a_backup_is_made_for_administrators_and_restored_where_the_number_is_no
         assert isinstance(data, str) and len(data) < 4_096
         assert (await b.ask("POST", "/v1/settings/backup", json={"password": "short"})).v1_code == 1009
         assert (await b.ask("POST", "/v1/settings/backup", json={})).v1_code == 1008
+        await b.become_administrator()
         wrong = await b.ask("POST", "/v1/settings/restore", json={"password": "Correct-Horse-2", "data": data})
         assert (wrong.status, wrong.v1_code) == (400, 1009)
         here = await b.ask("POST", "/v1/settings/restore", json={"password": "Correct-Horse-1", "data": data})
         assert (here.status, here.v1_code) == (403, 1005)
+
+    trade(main, tmp_path)
+
+
+@pytest.mark.covers("POST /v1/certificates/external", "DELETE /v1/certificates/external", 1005)
+@pytest.mark.covers("POST /v1/certificates/webhooks/ca", "DELETE /v1/certificates/webhooks/ca", 1005)
+@pytest.mark.covers("POST /v1/settings/restore", 1005)
+def test_what_belongs_to_the_core_is_changed_by_its_administrator_and_not_with_a_key_of_one_number(
+    tmp_path: Path,
+) -> None:
+    async def main(b: Business) -> None:
+        for method, path in (
+            ("POST", "/v1/certificates/external"),
+            ("DELETE", "/v1/certificates/external"),
+            ("POST", "/v1/certificates/webhooks/ca"),
+            ("DELETE", "/v1/certificates/webhooks/ca"),
+            ("POST", "/v1/settings/restore"),
+        ):
+            reply = await b.ask(method, path, data=b"{}")
+            assert (reply.status, reply.v1_code) == (403, 1005) and "administrator" in reply.details, path
+        assert (await b.ask("GET", "/v1/certificates/external/ca")).status == 200
+        assert (await b.ask("GET", "/v1/certificates/webhooks/ca")).v1_code == 1006
 
     trade(main, tmp_path)
 

@@ -32,7 +32,7 @@ class Backup:
         return answer_json(200, BackupAnswer(BackupData(made.data)))
 
     async def _restore(self, request: Request) -> Answer:
-        caller = await self._keys.require(request, Scope.ADMIN)
+        caller = await self._keys.require_administrator(request)
         wanted: RestoreRequest = self._restore_body.decode(await request.body(2 * MAX_BACKUP_BYTES))
         await self._core.call(RestoreBackup(caller.account, wanted.password, wanted.data), Restored)
         return answer_json(200, MetaAnswer())
@@ -55,7 +55,7 @@ OPERATIONS = (
         path="/v1/settings/restore",
         id="restore",
         tag="settings",
-        summary="Become the account of a backup, which is cut off elsewhere (administrators)",
+        summary="Become the account of a backup, which is cut off elsewhere (the administrator)",
         request=RestoreRequest,
         example={"password": "Correct-Horse-1", "data": "Y29yZWZhc3Q…"},
         answer=MetaAnswer,

@@ -23,7 +23,7 @@ _FILE = (b"content-disposition", b'attachment; filename="ca.pem"')
 
 
 class Certificates:
-    """For administrators."""
+    """For administrators; what is changed is the core's and not one number's, so the keys of a number may only read."""
 
     def __init__(self, core: Core, keys: Keys) -> None:
         self._core = core
@@ -35,12 +35,12 @@ class Certificates:
         )
 
     async def _set(self, request: Request) -> Answer:
-        await self._keys.require(request, Scope.ADMIN)
+        await self._keys.require_administrator(request)
         await self._core.call(SetServerCertificate(await _pem(request)), Authorities)
         return answer_json(200, MetaAnswer())
 
     async def _unset(self, request: Request) -> Answer:
-        await self._keys.require(request, Scope.ADMIN)
+        await self._keys.require_administrator(request)
         await self._core.call(SetServerCertificate(""), Authorities)
         return answer_json(200, MetaAnswer())
 
@@ -53,12 +53,12 @@ class Certificates:
         return _file(await self._core.call(GetAuthorities(), Authorities))
 
     async def _trust(self, request: Request) -> Answer:
-        await self._keys.require(request, Scope.ADMIN)
+        await self._keys.require_administrator(request)
         await self._core.call(SetAuthorities(await _pem(request)), Authorities)
         return answer_json(200, MetaAnswer())
 
     async def _distrust(self, request: Request) -> Answer:
-        await self._keys.require(request, Scope.ADMIN)
+        await self._keys.require_administrator(request)
         await self._core.call(SetAuthorities(""), Authorities)
         return answer_json(200, MetaAnswer())
 
@@ -82,7 +82,7 @@ OPERATIONS = (
         path="/v1/certificates/external",
         id="setServerCertificate",
         tag="settings",
-        summary="Show this certificate to clients, on every front within a second (administrators)",
+        summary="Show this certificate to clients, on every front within a second (the administrator)",
         request="text/plain",
         answer=MetaAnswer,
         errors=(*CALLER, *_UPLOAD, *AWAY),
@@ -92,7 +92,7 @@ OPERATIONS = (
         path="/v1/certificates/external",
         id="dropServerCertificate",
         tag="settings",
-        summary="Back to the self-signed certificate (administrators)",
+        summary="Back to the self-signed certificate (the administrator)",
         answer=MetaAnswer,
         errors=(*CALLER, "certificate.unknown", *AWAY),
     ),
@@ -110,7 +110,7 @@ OPERATIONS = (
         path="/v1/certificates/webhooks/ca",
         id="trustWebhookAuthority",
         tag="settings",
-        summary="Authorities to trust for webhooks, besides the system's (administrators)",
+        summary="Authorities to trust for webhooks, besides the system's (the administrator)",
         request="text/plain",
         answer=MetaAnswer,
         errors=(*CALLER, *_UPLOAD, *AWAY),
@@ -129,7 +129,7 @@ OPERATIONS = (
         path="/v1/certificates/webhooks/ca",
         id="distrustWebhookAuthority",
         tag="settings",
-        summary="Trust the system's authorities alone (administrators)",
+        summary="Trust the system's authorities alone (the administrator)",
         answer=MetaAnswer,
         errors=(*CALLER, "certificate.unknown", *AWAY),
     ),
