@@ -8,6 +8,7 @@ from corefast import __version__
 from corefast.core.account.duties import Duties
 from corefast.core.app import Core
 from corefast.core.config import CoreConfig
+from corefast.endpoint import stock
 from corefast.endpoint.stock import KeyKind
 from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, RemoteRefused, SetupError
 from corefast.limits import SIGNED_PREKEY_LIFE_MS
@@ -210,10 +211,10 @@ def test_low_stock_is_filled_up_with_keys_that_are_stored(tmp_path):
     async def main(world):
         own = world.business.context.own
         before = set(own.one_time)
-        world.relay.peer.notify(PreKeysLow(10, 20))
+        world.relay.peer.notify(PreKeysLow(2, stock.KEM_PREKEY_STOCK))
         await world.relay.until(lambda: any(put.prekeys.one_time for put in world.relay.uploads))
         made = {key.id for put in world.relay.uploads for key in put.prekeys.one_time}
-        assert len(made) == 90 and made == set(own.one_time) - before
+        assert len(made) == stock.PREKEY_STOCK - 2 and made == set(own.one_time) - before
         await world.restart()
         assert made <= set(world.business.context.own.one_time)
 

@@ -53,8 +53,9 @@ def test_a_finished_message_is_forgotten_and_what_waits_is_not(tmp_path):
         await pass_time(world, SWEEP_MS + 1)
         assert await is_unknown(world, done.id)
         assert (await world.view(on_its_way.id)).state is State.SENT
+        before = (await world.front.call(ReadEvents(BUSINESS))).cursor
         world.relay.deliver(world.relay.receipt(Kind.DELIVERED, world.relay.posts[1].id, world.phone))
-        await world.events(1, EventKind.DELIVERED, after=(await world.front.call(ReadEvents(BUSINESS))).cursor)
+        await world.events(1, EventKind.DELIVERED, after=before)
         assert (await world.view(on_its_way.id)).state is State.DELIVERED
         await pass_time(world, SURE_MS)
         assert await is_unknown(world, on_its_way.id)

@@ -27,6 +27,7 @@ def test_each_kind_goes_both_ways_and_to_our_other_devices(tmp_path, relay_url):
     async def main():
         w = World(tmp_path, relay_url)
         async with w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await alice.until(Ready)
             await bob.until(Ready)
             second = Watched(await type(alice.device).link(w.home("tablet"), (await alice.device.offer_link()).code))
             try:

@@ -133,6 +133,7 @@ def test_an_answer_of_the_phone_survives_a_kill_of_the_webhook_and_its_receiver(
     tell(story())
 
 
+@pytest.mark.parametrize("business", ["sqlite"], indirect=True)  # no database has a part in it
 def test_after_five_deaths_up_gives_up_with_the_last_error(tell: Tell, business: Business):
     async def story() -> None:
         assert business.program is not None
