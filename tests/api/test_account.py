@@ -5,6 +5,8 @@ from base64 import b64encode
 import pytest
 import uvloop
 
+from corefast.store.database import Statement
+
 from .numbers import desk
 
 FIRST, SECOND = "493023125000", "493023125001"
@@ -83,6 +85,37 @@ def test_open_relay_registers_at_once_and_one_core_writes_to_the_others_number(t
             assert (refused.status, refused.v1_code) == (403, 1005)
             assert (await d.ask("POST", "/v1/account/shards", shards | {"shards": 3})).v1_code == 1009
             assert (await d.ask("POST", "/v1/account/shards", shards | {"phone_number": "3011111"})).status == 404
+
+    uvloop.run(main())
+
+
+@pytest.mark.covers("DELETE /v1/account")
+@pytest.mark.covers("DELETE /v1/account", 1005, 1006, 1008)
+def test_registration_that_waits_for_its_code_is_ended_and_may_be_begun_anew(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="code") as d:
+            none = await d.ask("DELETE", "/v1/account")
+            assert (none.status, none.v1_code) == (404, 1006)
+            for wanted in (WANTED, OTHER):
+                assert (await d.ask("POST", "/v1/account", wanted)).status == 202
+            identity = d.core.registrations._waiting[SECOND].context.own.identity.public
+            assert (await d.ask("DELETE", "/v1/account")).v1_code == 1008
+            assert (await d.ask("DELETE", "/v1/account", more=named(SECOND))).status == 200
+            assert (await d.ask("DELETE", "/v1/account", more=named(SECOND))).v1_code == 1006
+            for table in ("account", "own_prekey", "setting"):
+                left = Statement(f"SELECT count(*) FROM {table} WHERE account = 2")  # noqa: S608
+                assert await d.core.process.database.fetch(left) == [(0,)], table
+            await d.stop()
+            await d.start()
+            assert list(d.core.registrations._waiting) == [FIRST]
+            assert (await d.ask("POST", "/v1/account", OTHER)).status == 202
+            assert d.core.registrations._waiting[SECOND].context.own.identity.public != identity
+            code = await d.relay.admission.issue_code(SECOND)
+            assert (await d.ask("POST", "/v1/account/verify", {"code": code}, more=named(SECOND))).status == 201
+            at_work = await d.ask("DELETE", "/v1/account", more=named(SECOND))
+            assert (at_work.status, at_work.v1_code) == (403, 1005) and "at work" in at_work.details
+            assert (await d.ask("DELETE", "/v1/account")).status == 200
+            assert d.core.directory.numbers == [SECOND] and not d.core.registrations._waiting
 
     uvloop.run(main())
 

@@ -23,6 +23,8 @@ from corefast.errors import (
 from corefast.limits import MAX_PROFILE_NAME_CHARACTERS
 from corefast.wire.gateway import KeyView, Scope
 from corefast.wire.registration import (
+    AccountDropped,
+    DropAccount,
     GetShards,
     RegisterAccount,
     Registration,
@@ -50,7 +52,7 @@ class Accounts:
         self._verify_body = JsonBody(shapes.VerifyRequest)
         self._shards_body = JsonBody(shapes.ShardsRequest)
         self._pin_body = JsonBody(shapes.TwoStepRequest)
-        self.account = Resource("v1.account", V1, POST=self._register)
+        self.account = Resource("v1.account", V1, POST=self._register, DELETE=self._drop)
         self.verify = Resource("v1.account.verify", V1, POST=self._verify)
         self.shards = Resource("v1.account.shards", V1, GET=self._get_shards, POST=self._set_shards)
         self.two_step = Resource("v1.settings.two_step", V1, POST=self._set_pin, DELETE=self._drop_pin)
@@ -66,6 +68,12 @@ class Accounts:
         name = _name_in(wanted.cert)
         number = _number(caller, wanted.cc, wanted.phone_number)
         return _tell(await self._core.call(RegisterAccount(number, name, wanted.pin), Registration))
+
+    async def _drop(self, request: Request) -> Answer:
+        caller = await self._keys.require_administrator(request)
+        named = caller.account if request.has_header(ACCOUNT_HEADER) else ""
+        await self._core.call(DropAccount(named), AccountDropped)
+        return answer_json(200, MetaAnswer())
 
     async def _verify(self, request: Request) -> Answer:
         caller = await self._keys.require(request, Scope.ADMIN)
@@ -157,6 +165,15 @@ OPERATIONS = (
         note="The number is registered.",
         more={202: shapes.AccountAnswer},
         errors=_REGISTERING,
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/account",
+        id="dropRegistration",
+        tag="account",
+        summary="End a registration that waits for its code (the administrator)",
+        answer=MetaAnswer,
+        errors=(*CALLER, "account.unknown", "parameter.missing", "registration.refused", *AWAY),
     ),
     Operation(
         method="POST",

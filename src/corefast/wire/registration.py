@@ -58,4 +58,28 @@ class TwoStepSet(msgspec.Struct, frozen=True, array_like=True, tag=66):
     pass
 
 
-Message = RegisterAccount | VerifyAccount | Registration | GetShards | Shards | SetTwoStep | TwoStepSet
+class DropAccount(msgspec.Struct, frozen=True, array_like=True, tag=67):
+    """End a registration that waits for its code: its keys and what was set for the number go. → `AccountDropped`.
+
+    *account* may be left out where only one waits. Errors: `account.unknown`, `parameter.missing` where several wait,
+    `registration.refused` for a number that is at work.
+    """
+
+    account: str = ""
+
+
+class AccountDropped(msgspec.Struct, frozen=True, array_like=True, tag=68):
+    pass
+
+
+Message = (
+    RegisterAccount
+    | VerifyAccount
+    | Registration
+    | GetShards
+    | Shards
+    | SetTwoStep
+    | TwoStepSet
+    | DropAccount
+    | AccountDropped
+)

@@ -18,10 +18,12 @@ from corefast.core.settings.profile import check_name
 from corefast.core.store.keys import PHASE_NEW
 from corefast.core.store.settings import SettingStore
 from corefast.errors import (
+    AccountUnknown,
     CodeRequired,
     CodeWrong,
     CorefastError,
     NumberTaken,
+    ParameterMissing,
     PinRequired,
     PinWrong,
     RateLimited,
@@ -30,7 +32,7 @@ from corefast.errors import (
     RemoteRefused,
 )
 from corefast.store.database import Unit
-from corefast.wire.registration import RegisterAccount, Registration, VerifyAccount
+from corefast.wire.registration import AccountDropped, DropAccount, RegisterAccount, Registration, VerifyAccount
 
 SETTING = "registration"
 _REMEDIES = {
@@ -64,7 +66,7 @@ class Numbers(Protocol):
 
 
 class Registrations:
-    """Serves `RegisterAccount` and `VerifyAccount`, one at a time."""
+    """Serves `RegisterAccount`, `VerifyAccount` and `DropAccount`, one at a time."""
 
     def __init__(self, process: Process, store: SettingStore, numbers: Numbers) -> None:
         self._process = process
@@ -76,7 +78,7 @@ class Registrations:
 
     def functions(self) -> dict[type, Callable[[Any], Any]]:
         """Return what serves each message of this family."""
-        return {RegisterAccount: self.begin, VerifyAccount: self.verify}
+        return {RegisterAccount: self.begin, VerifyAccount: self.verify, DropAccount: self.drop}
 
     async def is_waiting(self, business: Business) -> bool:
         """Tell whether an account of the database is one whose registration was begun here, and keep it then."""
@@ -122,6 +124,31 @@ class Registrations:
             if business is None:
                 raise RegistrationRefused("no registration of this number waits for a code: POST /v1/account first")
             return await self._claim(business, await self._load(business) or Asked(), request.code)
+
+    async def drop(self, request: DropAccount) -> AccountDropped:
+        """Forget a number that the relay has not given us, and its keys, which nobody has seen."""
+        async with self._lock:
+            number = self._waiting_number(request.account)
+            business = self._waiting[number]
+            unit = Unit()
+            business.context.keys.drop(unit)
+            self._store.clear(unit, business.context.account)
+            await self._process.database.commit(unit)
+            del self._waiting[number]
+            await business.close()
+        return AccountDropped()
+
+    def _waiting_number(self, named: str) -> str:
+        """Return the number that *named* means among those that were never at work."""
+        waiting = [number for number in self._waiting if self._numbers.serving(number) is None]
+        if not named and len(waiting) > 1:
+            raise ParameterMissing("several numbers wait for their codes: name one, with X-Corefast-Account")
+        number = canonical_number(named) if named else next(iter(waiting), "")
+        if number not in waiting:
+            if self._numbers.serving(number) is not None:
+                raise RegistrationRefused("the number is at work; only a registration that waits for its code is ended")
+            raise AccountUnknown("no registration of this number waits for a code")
+        return number
 
     async def _claim(self, business: Business, asked: Asked, code: str = "") -> Registration:
         """Ask the relay for the number; where it agrees the account goes to work."""

@@ -109,6 +109,14 @@ class KeyStore:
         """Consume a one-time prekey: the commit fails unless it was still there."""
         unit.add(self._DELETE, self.account, int(kind), key_id, rows=1)
 
+    _DROP = Statement("DELETE FROM account WHERE account = ?")
+    _DROP_KEYS = Statement("DELETE FROM own_prekey WHERE account = ?")
+
+    def drop(self, unit: Unit) -> None:
+        """Forget an account that was never at work; a later one may have its place."""
+        unit.add(self._DROP, self.account)
+        unit.add(self._DROP_KEYS, self.account)
+
     _DELETE_KIND = Statement("DELETE FROM own_prekey WHERE account = ? AND kind IN (?, ?)")
 
     def drop_one_time(self, unit: Unit) -> None:

@@ -40,6 +40,12 @@ class SettingStore:
     def delete(self, unit: Unit, account: int, name: str) -> None:
         unit.add(self._DELETE, account, name)
 
+    _CLEAR = Statement("DELETE FROM setting WHERE account = ?")
+
+    def clear(self, unit: Unit, account: int) -> None:
+        """Forget all that was set for *account*."""
+        unit.add(self._CLEAR, account)
+
     _LOAD = Statement("SELECT sealed FROM setting WHERE account = ? AND name = ?")
 
     async def load(self, account: int, name: str) -> bytes | None:
