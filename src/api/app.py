@@ -26,6 +26,7 @@ from api.routes.configs import Configs
 from api.routes.contacts import Contacts
 from api.routes.docs import Docs
 from api.routes.events import EventFeed
+from api.routes.groups import Groups
 from api.routes.health import HealthView
 from api.routes.media import MediaFiles
 from api.routes.messages import Messages
@@ -62,6 +63,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     accounts = Accounts(core, keys)
     stats = Stats(core, keys)
     contacts = Contacts(core, keys)
+    groups = Groups(core, keys)
     services = Services(core, keys)
     configs = Configs(core, keys)
     figures = MetricsView(core, keys, is_open=open_metrics)
@@ -94,6 +96,9 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/certificates/webhooks/ca", certificates.trusted),
         Route("/v1/contacts", contacts.collection),
         Route("/v1/contacts/{wa_id}/identity", contacts.identity),
+        Route("/v1/groups", groups.collection),
+        Route("/v1/groups/{id}", groups.member),
+        Route("/v1/groups/{id}/participants", groups.participants),
         Route("/v1/account", accounts.account),
         Route("/v1/account/verify", accounts.verify),
         Route("/v1/account/shards", accounts.shards),

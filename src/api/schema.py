@@ -75,6 +75,7 @@ class StoredMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     from_: Annotated[str | UnsetType, Meta(description="The customer, when inbound.")] = msgspec.field(
         name="from", default=UNSET
     )
+    group_id: Annotated[str | UnsetType, Meta(description="The group that it was said in.")] = UNSET
     text: Text | UnsetType = UNSET
     image: Annotated[Any, Meta(description="As in webhooks; so are video, audio, voice, document, sticker.")] = UNSET
     video: Any = UNSET

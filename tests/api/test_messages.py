@@ -112,7 +112,7 @@ MALFORMED = {
     "a number as body": (b'{"to":"1","text":{"body":1}}', 1009, "`text.body` has to be a string"),
     "a word as flag": (b'{"to":"1","text":{"body":"x"},"preview_url":"true"}', 1009, "`preview_url` has to be true"),
     "another type": (b'{"to":"1","type":"fax"}', 1009, "`type` has to be one of"),
-    "a group": (b'{"to":"1","recipient_type":"group"}', 1002, "individual"),
+    "a circle": (b'{"to":"1","recipient_type":"circle"}', 1002, "individual"),
     "NUL in the text": (b'{"to":"1","text":{"body":"a\\u0000b"}}', 1009, "`text.body` holds the NUL"),
     "NUL in the recipient": (b'{"to":"1\\u0000","text":{"body":"a"}}', 1009, "`to` holds the NUL"),
     "deep": (b'{"to":"1","x":' + b"[" * 10_000 + b"]" * 10_000 + b"}", 1009, "64 levels"),

@@ -12,7 +12,7 @@ from api.request import Request
 from api.resource import Resource
 
 STICKERS = "sticker packs have no meaning here: send a sticker as a message of its own, type `sticker`"
-GROUPS = "groups are administered by their members' phones here; this API creates groups and sends to them"
+GROUPS = "a group's founder alone administers it here: PUT /v1/groups/{id} and POST or DELETE …/participants"
 
 
 class Part(NamedTuple):
@@ -31,7 +31,6 @@ PARTS = (
     Part("/v1/groups/{group}/icon", ("GET", "POST", "DELETE"), GROUPS),
     Part("/v1/groups/{group}/invite", ("GET", "DELETE"), GROUPS),
     Part("/v1/groups/{group}/leave", ("POST",), GROUPS),
-    Part("/v1/groups/{group}/participants", ("DELETE",), GROUPS),
     Part("/v1/groups/{group}/admins", ("PATCH", "DELETE"), GROUPS),
 )
 

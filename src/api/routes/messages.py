@@ -46,8 +46,8 @@ class Messages:
         key = await self._keys.require(request, Scope.SEND)
         body = await request.body()
         wanted: SendRequest = self._body.decode(body)
-        if wanted.recipient_type != "individual":
-            raise RecipientTypeInvalid('`recipient_type` has to be "individual"; groups are not served')
+        if wanted.recipient_type not in ("individual", "group"):
+            raise RecipientTypeInvalid('`recipient_type` has to be "individual" or "group"')
         if b"\\u0000" in body:
             refuse_nuls(wanted)
         accepted = await self._core.call(
@@ -60,6 +60,7 @@ class Messages:
                 ttl_ms_of(wanted),
                 wanted.biz_opaque_callback_data,
                 media_of(wanted),
+                wanted.recipient_type == "group",
             ),
             Accepted,
         )
@@ -87,8 +88,10 @@ def _describe(view: MessageView) -> StoredMessage:
     changes = [StatusChange(change.state, str(change.at_ms // 1_000), change.at_ms) for change in view.history]
     kind, said = ("unreadable", {}) if view.body is None else tell(view.body, view.reply_to, view.media)
     described = StoredMessage(view.id, view.direction, kind, view.state, changes)
-    whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer}
+    whose = {"from_": view.peer} if view.direction.startswith("in") else {"to": view.peer or view.group}
     rest: dict[str, object] = dict(said)
+    if view.group:
+        rest["group_id"] = view.group
     if view.reply_to:
         rest["context"] = Context(view.reply_to)
     if failure is not None:
@@ -116,6 +119,8 @@ OPERATIONS = (
             "idempotency.mismatch",
             "media.unknown",
             "media.link",
+            "group.missing",
+            "group.not_joined",
             "template.missing",
             "template.buttons",
             "type.unserved",

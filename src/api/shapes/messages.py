@@ -207,9 +207,14 @@ class TemplateMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SendRequest(msgspec.Struct, frozen=True):
-    """A message to one customer: `type` names the field that holds it. Fields that are not listed are ignored."""
+    """A message to one customer or a group: `type` names the field that holds it.
 
-    to: Annotated[str, Meta(description="The number, in any usual spelling.", examples=[NUMBER_EXAMPLE])]
+    Fields that are not listed are ignored.
+    """
+
+    to: Annotated[
+        str, Meta(description="The number, in any usual spelling; or the id of a group.", examples=[NUMBER_EXAMPLE])
+    ]
     type: Annotated[
         str,
         Meta(
@@ -229,7 +234,7 @@ class SendRequest(msgspec.Struct, frozen=True):
     interactive: Annotated[Interactive | None, Meta(description="For type interactive.")] = None
     reaction: Annotated[Reaction | None, Meta(description="For type reaction.")] = None
     template: Annotated[TemplateMessage | None, Meta(description="For type template.")] = None
-    recipient_type: Annotated[str, Meta(description="The only one is individual.")] = "individual"
+    recipient_type: Annotated[str, Meta(description="individual or group")] = "individual"
     preview_url: Annotated[bool, Meta(description="Let the phone show a preview of a link in a text.")] = False
     context: Annotated[Context | None, Meta(description="Makes the message a reply.")] = None
     ttl: Annotated[

@@ -69,6 +69,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender":
     button: shapes.QuickReply | None = None
     template: shapes.TemplateTold | None = None
     context: Context | None = None
+    group_id: str = ""
     identity: Identity | None = None
     system: System | None = None
     errors: list[Trouble] = []
@@ -88,6 +89,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     """Written always: a factory's default is not left out."""
     errors: list[Trouble] = []
     biz_opaque_callback_data: str = ""
+    group_id: str = ""
 
 
 class Collected(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,6 +145,8 @@ def _message(event: Event) -> Body:
     facts: dict[str, Any] = dict(said)
     if kind == "unknown":
         facts["errors"] = [UNSUPPORTED]
+    if event.group:
+        facts["group_id"] = event.group
     message = Message(event.peer, event.message_id, _seconds(event), kind, context=context, identity=identity, **facts)
     return Body([Contact(Profile(event.name), event.peer)], [message])
 
@@ -170,6 +174,7 @@ def _status_body(event: Event, status: str, failure: Failure | None) -> Body:
         Recipient(event.peer),
         errors=troubles,
         biz_opaque_callback_data=event.opaque,
+        group_id=event.group,
     )
     return Body(statuses=[told])
 
