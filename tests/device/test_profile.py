@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
+from corefast.device import Device
 from corefast.device.profile import Options, Profile
+from corefast.endpoint.refill import TICK_MS
+from corefast.limits import DEVICE_SPARE_KEYS
+from corefast.net.sweep import sweep_of
 from corefast.store.database import Unit
 from tests.device.world import run
 
@@ -56,5 +60,25 @@ def test_cancelled_change_is_read_back_only_after_its_commit_has_ended(tmp_path)
         async with profile.turn():
             assert (await profile.directory.load("4915100000002")).identity == b"\5" + bytes(32)
         await profile.close()
+
+    run(main)
+
+
+def test_a_phone_has_spare_keys_while_it_is_open(tmp_path):
+    async def main():
+        async def find_relay():
+            await asyncio.Event().wait()
+
+        device = await Device.open(tmp_path, find_relay, NUMBER)
+        refill = device._profile.refill
+        assert device._profile.random is refill.keys
+        sweep = sweep_of(asyncio.get_running_loop())
+        while refill not in sweep._members:
+            await asyncio.sleep(0)
+        for tick in range(2):
+            refill._tick(tick * TICK_MS)
+        assert refill.keys.count == DEVICE_SPARE_KEYS
+        await device.close()
+        assert refill.keys.count == 0 and refill not in sweep._members
 
     run(main)
