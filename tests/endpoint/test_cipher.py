@@ -1,6 +1,7 @@
 """Sessions between two endpoints: how they start, meet, survive and refuse."""
 
 import os
+from random import Random
 
 import msgspec
 import pytest
@@ -223,6 +224,22 @@ def test_sessions_with_an_older_identity_are_forgotten():
     assert bob.them.their_identity == replacement.own.identity.public
     with pytest.raises(PeerError):
         bob.decrypt(late)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_sides_that_both_start_read_everything_whoever_writes_and_reads_when(seed):
+    dice, alice, bob = Random(seed), End(), End()
+    alice.start(bob), bob.start(alice)
+    ways = [(alice, bob, []), (bob, alice, [])]
+    for step in range(30):
+        author, reader, under_way = dice.choice(ways)
+        if dice.random() < 0.4:
+            under_way.append((b"%d" % step, author.encrypt(b"%d" % step)))
+        elif under_way:
+            text, message = under_way.pop(0)
+            assert reader.decrypt(message) == text
+        if not step % 10:
+            alice.restart(), bob.restart()
 
 
 def test_message_that_is_not_admitted_starts_no_session_and_uses_nothing_up():

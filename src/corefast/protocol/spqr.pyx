@@ -16,7 +16,7 @@ from corefast.protocol.protobuf cimport Cursor, put_varint, take_varint
 from corefast.protocol.skipped cimport SkippedKey, SkippedKeys, kept_of, wipe_keys
 
 from corefast import limits
-from corefast.errors import MessageGapTooLarge, MessageMalformed, MessageReplayed, MessageVersionUnsupported
+from corefast.errors import MessageGapTooLarge, MessageMacInvalid, MessageMalformed, MessageVersionUnsupported
 
 cdef enum:
     VERSION = 1
@@ -164,7 +164,8 @@ cdef class PqChains:
         """Find the salt of their message with that field; the chain changes only at `commit`.
 
         Raises MessageMalformed, MessageVersionUnsupported (among them a message without the field: there is no way
-        back), MessageReplayed, MessageGapTooLarge. The caller wipes *step*.
+        back), MessageGapTooLarge, MessageMacInvalid where its salt is used up: the ratchet has not read the message, so
+        it is of another session with the same device, or changed. The caller wipes *step*.
         """
         cdef const SkippedKey *skipped
         memset(step, 0, sizeof(PqReceiveStep))
@@ -179,7 +180,7 @@ cdef class PqChains:
         if step.index <= self.receiving_index:
             skipped = self.skipped_key(step.index)
             if skipped is NULL:
-                raise MessageReplayed(step.index)
+                raise MessageMacInvalid("there is no post-quantum key for this message")
             memcpy(step.salt, skipped.seed, SALT_SIZE)
             step.is_skipped = True
             return 0
