@@ -16,6 +16,7 @@ MAX_FORM_FIELDS = 64
 _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?([^`]*)`)?")
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{1,20})?")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 
 _WORDS = {
@@ -106,6 +107,13 @@ def _syntax(error: Exception, body: bytes) -> str:
     if isinstance(error, RecursionError):
         return "Syntax error, nested too deep"
     return f"Syntax error, {str(error).removeprefix('JSON is malformed: ')}"
+
+
+def number_of(value: float | str, field: str) -> float:
+    """Return a number that clients write with or without quotes; raise `ParameterInvalid`."""
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ParameterInvalid(f"`{field}` has to be a number")
+    return float(value)
 
 
 def refuse_nuls(value: Any, field: str = "") -> None:

@@ -9,7 +9,7 @@ from api.errors import TypeUnserved
 from api.schema import Text
 from api.shapes import messages as shapes
 from api.shapes.media import Medium, MediumTold
-from api.template import call_of, header_medium
+from api.template import call_of, header_medium, place_of
 from corefast.errors import ParameterInvalid, ParameterMissing
 from corefast.wire import body as bodies
 from corefast.wire.body import Saying
@@ -98,7 +98,7 @@ def _attachment(wanted: shapes.SendRequest) -> Saying:
 
 
 def _location(wanted: shapes.SendRequest) -> Saying:
-    return _same(_given(wanted.location, "location"), bodies.Location)
+    return place_of(_given(wanted.location, "location"), "location")
 
 
 def _contacts(wanted: shapes.SendRequest) -> Saying:

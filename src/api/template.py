@@ -1,5 +1,6 @@
 """Between templates in JSON, as the Cloud API defines them, and the gateway's words for them, both ways."""
 
+from api.decode import number_of
 from api.shapes import messages
 from api.shapes import templates as shapes
 from api.shapes.media import Medium
@@ -113,6 +114,11 @@ def call_of(wanted: messages.TemplateMessage) -> TemplateCall:
     )
 
 
+def place_of(given: messages.Location, field: str) -> Location:
+    latitude = number_of(given.latitude, f"{field}.latitude")
+    return Location(latitude, number_of(given.longitude, f"{field}.longitude"), given.name, given.address)
+
+
 def header_medium(wanted: messages.TemplateMessage) -> tuple[str, Medium | None]:
     """Return the kind of the medium in the header, and the medium; an empty kind where there is none."""
     parameters = [
@@ -147,8 +153,7 @@ def _parameter(field: str, parameter: messages.TemplateParameter) -> CallParamet
         case "location":
             if (place := parameter.location) is None:
                 raise ParameterMissing(f"`{field}.location` is missing")
-            location = Location(place.latitude, place.longitude, place.name, place.address)
-            return CallParameter(parameter.type, location=location)
+            return CallParameter(parameter.type, location=place_of(place, f"{field}.location"))
         case "image" | "video" | "document":
             medium: Medium | None = getattr(parameter, parameter.type)
             if medium is None:

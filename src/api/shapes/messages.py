@@ -16,8 +16,8 @@ Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
-    latitude: Annotated[float, Meta(description="-90 to 90", examples=[52.52])]
-    longitude: Annotated[float, Meta(description="-180 to 180", examples=[13.4])]
+    latitude: Annotated[float | str, Meta(description="-90 to 90; may be in quotes", examples=[52.52])]
+    longitude: Annotated[float | str, Meta(description="-180 to 180", examples=[13.4])]
     name: str = ""
     address: Annotated[str, Meta(description="Shown with a name only.")] = ""
     url: Annotated[str, Meta(description="Only in what customers send.")] = ""
