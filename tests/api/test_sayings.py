@@ -80,7 +80,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"type": "location"}, 1008, "`location`"),
     (location(latitude=90.1), 1009, "`location.latitude`"),
     (location(longitude=-180.1), 1009, "`location.longitude`"),
-    (location(latitude="52"), 1009, "`location.latitude`"),
+    (location(latitude="north"), 1009, "`location.latitude`"),
     (location(name=LONG), 1009, "`location.name`"),
     ({"type": "contacts"}, 1008, "`contacts`"),
     (contacts(), 1008, "`contacts`"),
