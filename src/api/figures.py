@@ -35,6 +35,20 @@ _SAME = (
     _Same(
         "corefast_core_received_total", "in_message_persisted", "counter", "Messages received.", {"outcome": "result"}
     ),
+    _Same("corefast_core_callback_seconds_count", "callback_requests", "counter", "Posts to the webhook."),
+    _Same(
+        "corefast_core_callback_seconds_count",
+        "callback_requests_duration_ms_count",
+        "counter",
+        "Posts to the webhook.",
+    ),
+    _Same(
+        "corefast_core_callback_seconds_sum",
+        "callback_requests_duration_ms_sum",
+        "counter",
+        "Their time.",
+        factor=1_000,
+    ),
     _Same("corefast_store_commit_seconds_count", "db_request_duration_us_count", "counter", "Commits.", {}, _COMMIT),
     _Same(
         "corefast_store_commit_seconds_sum",
@@ -87,7 +101,7 @@ def as_own(text: str) -> Figures:
         for sample in family.samples:
             if sample.name.endswith(("_bucket", "_created")):
                 continue
-            kind = "counter" if family.type == "histogram" else family.type
+            kind = "counter" if family.type in ("histogram", "summary") else family.type
             entry = told.setdefault(sample.name, {"type": kind, "help": family.documentation, "data": []})
             entry["data"].append({"labels": sample.labels, "value": _whole(sample.value)})
     return told

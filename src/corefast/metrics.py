@@ -5,7 +5,7 @@ A program imports the ones it feeds and shows `render("its", "prefixes")`; the r
 
 from collections.abc import Iterator
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.metrics_core import Metric
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -52,6 +52,9 @@ core_resend = Counter(
 core_media = Counter("corefast_core_media_total", "Media of customers by what became of them.", ["outcome"])
 core_waiting_messages = Gauge("corefast_core_waiting_messages", "Accepted messages that wait for the relay.")
 core_waiting_deliveries = Gauge("corefast_core_waiting_deliveries", "Events that wait for the webhook.")
+core_callback_seconds = Summary(
+    "corefast_core_callback_seconds", "Attempts to post an event, as emitters report them.", ["type", "result"]
+)
 core_sessions = Gauge("corefast_core_sessions", "Sessions held in memory.")
 core_relay_connected = Gauge("corefast_core_relay_connected", "Numbers that are attached to the relay.")
 core_accept_seconds = Histogram("corefast_core_accept_seconds", "From the call to its durable answer.", buckets=_FAST)

@@ -6,7 +6,16 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from corefast.wire.gateway import NewKey, NewKeyMade, Scope
+from corefast.wire.gateway import (
+    ClaimDeliveries,
+    NewKey,
+    NewKeyMade,
+    Outcome,
+    ReportDeliveries,
+    Scope,
+    SetWebhook,
+    State,
+)
 
 from .real import PASSWORD, Business, trade
 
@@ -54,6 +63,44 @@ def test_figures_come_in_the_originals_names_as_json_and_as_text(tmp_path: Path)
         for path in (APP, DB):
             assert (await b.ask("GET", path, headers={"Authorization": f"Apikey {bare}"})).status == 200
             assert (await b.ask("GET", path, headers={})).status == 401
+
+    trade(main, tmp_path)
+
+
+@pytest.mark.covers("GET /v1/stats/app")
+def test_posts_to_the_webhook_are_counted_by_what_they_told_and_what_came_of_them(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        async def figures() -> dict[tuple[str, str, str], float]:
+            app = (await b.ask("GET", APP)).json["stats"]["app"]
+            names = ("callback_requests", "callback_requests_duration_ms_count", "callback_requests_duration_ms_sum")
+            return {
+                (name, each["labels"]["type"], each["labels"]["result"]): each["value"]
+                for name in names
+                for each in app.get(name, {"data": []})["data"]
+            }
+
+        before, emitter = await figures(), await b.world.emitter()
+        await b.world.front.call(SetWebhook("https://example.test/hook", (State.SENT, State.DELIVERED)))
+        sent = await b.world.send("hi")
+        b.world.phone.meet(b.world.relay.bundle_of_business())
+        b.world.relay.deliver(b.world.phone.write("hello"))
+        await b.world.events(3)
+        for outcome in (
+            {"delivered": False, "status": 418, "took_ms": 25},
+            {"delivered": False, "status": 999, "took_ms": -1},
+            {"delivered": True, "status": 200, "took_ms": 5},
+        ):
+            claimed = (await emitter.call(ClaimDeliveries(1, 5_000))).deliveries
+            await emitter.call(ReportDeliveries([Outcome(claimed[0].event.id, **outcome)]))
+            b.world.clock.now_ms += 60_000
+        assert sent.id
+        grown = {key: value - before.get(key, 0) for key, value in (await figures()).items()}
+        counts = {key[1:]: value for key, value in grown.items() if key[0] == "callback_requests" and value}
+        assert sum(counts.values()) == 3 and {kind for kind, _ in counts} <= {"inbound_message", "status_change"}
+        assert {result for _, result in counts} == {"418", "none", "success"}
+        spent = {key[2]: value for key, value in grown.items() if key[0].endswith("_sum") and value}
+        assert spent == {"418": pytest.approx(25), "success": pytest.approx(5)}
+        emitter.close()
 
     trade(main, tmp_path)
 

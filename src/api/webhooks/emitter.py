@@ -9,6 +9,8 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
+from msgspec import structs
+
 from api.gateway import Core
 from corefast import metrics
 from corefast.errors import CorefastError
@@ -86,7 +88,9 @@ class Emitter:
         except Exception:
             log.exception("an attempt failed within", attempt=delivery.attempt)
             outcome = Outcome(delivery.event.id, False, error="internal")
-        metrics.webhooks_attempt_seconds.observe(time.perf_counter() - began)
+        took_s = time.perf_counter() - began
+        outcome = structs.replace(outcome, took_ms=round(took_s * 1_000))
+        metrics.webhooks_attempt_seconds.observe(took_s)
         metrics.webhooks_attempts.labels("delivered" if outcome.delivered else "failed").inc()
         if not outcome.delivered:
             log.info("a webhook was not taken", status=outcome.status, reason=outcome.error, attempt=delivery.attempt)

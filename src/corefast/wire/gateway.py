@@ -307,7 +307,7 @@ class Deliveries(msgspec.Struct, frozen=True, array_like=True, tag=24):
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """*status*: the HTTP status, 0 when none came; *disable*: the receiver answered 410."""
+    """*status*: the HTTP status, 0 when none came; *disable*: the receiver answered 410; *took_ms*: the attempt."""
 
     event_id: str
     delivered: bool
@@ -315,6 +315,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     error: str = ""
     retry_after_ms: int = 0
     disable: bool = False
+    took_ms: int = 0
 
 
 class ReportDeliveries(msgspec.Struct, frozen=True, array_like=True, tag=25):

@@ -9,6 +9,7 @@ from base64 import b64encode
 
 from corefast import metrics
 from corefast.core.context import Context
+from corefast.core.feed import tally
 from corefast.core.feed.conversation import Conversation, Pending, fail
 from corefast.core.feed.events import Feed
 from corefast.core.settings.application import effect_of
@@ -213,6 +214,7 @@ class Schedule:
             pending = self._open.get(self._context.ids.position_of(outcome.event_id) or 0)
             if pending is None or pending.owner is not owner:
                 continue
+            tally.count(pending.event.kind, outcome)
             pending.owner = self  # until it is stored nobody gives it back, and nobody drops it
             row = None if outcome.delivered else fail(pending, outcome, self._context.clock(), self.effect.backoff)
             if row is not None and len(self._open) - len(self._window) >= MAX_FAILED and pending.row is None:
