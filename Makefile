@@ -8,6 +8,9 @@ BIN := .venv/bin
 NATIVE := $(shell find src -name '*.pyx' -o -name '*.pxd')
 STUBBED = $(shell find src -name '*.pyi' | sed 's|^src/||; s|\.pyi$$||; s|/|.|g' | sort)
 
+COMPILE = $(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-find-links --no-header
+
 TARGET ?= message
 MINUTES ?= 10
 
@@ -67,7 +70,10 @@ peers: setup ## round trips with other people's implementations, from npm and De
 	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/peers
 	COREFAST_PEERS=1 $(BIN)/python -m pytest tests/peers
 
-clients: setup ## other people's clients against the whole system: schemathesis over openapi.json
+clients: setup ## other people's clients against the whole system: as published, and schemathesis over openapi.json
+	@[ -x tests/clients/.venv/bin/python ] || $(PYTHON) -m venv --clear tests/clients/.venv
+	tests/clients/.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/clients/requirements.lock
+	npm ci --ignore-scripts --no-audit --no-fund --prefix tests/clients
 	COREFAST_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
 fuzz: setup ## fuzz TARGET for MINUTES on an instrumented copy; what it finds joins tests/corpus
@@ -80,13 +86,13 @@ bench: setup ## every figure, on the screen and in bench/results
 openapi: setup ## docs/openapi.json, from the structs that the front decodes
 	$(BIN)/python -m api.openapi > docs/openapi.json
 
-lock: setup ## take the newest versions that pyproject.toml allows into requirements.lock
-	$(BIN)/pip-compile -q --upgrade --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-find-links --no-header --extra dev --extra bench -o requirements.lock pyproject.toml
+lock: setup ## take the newest versions that pyproject.toml allows into requirements.lock; and those of the clients
+	$(COMPILE) --extra dev --extra bench -o requirements.lock pyproject.toml
+	$(COMPILE) -o tests/clients/requirements.lock tests/clients/requirements.txt
 
 clean: ## what was built, and .venv; the data stays
 	find src bench -name '*.so' -delete -o -path 'src/*' -name '*.c' -delete
-	rm -rf -- build .venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
+	rm -rf -- build .venv tests/clients/.venv .setup.stamp .build.stamp .mypy_cache .ruff_cache src/*.egg-info
 
 images: ## the container image corefast:latest; BASE=… chooses the Python image below it
 	docker/with-daemon docker/build
