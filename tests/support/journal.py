@@ -5,10 +5,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-PREKEY = 3
+PREKEY, SENDER_KEY = 3, 7
+
+EVERYBODY = ""
 
 Position = tuple[str, str, int, bytes, int]
-"""Sender, recipient, device, ratchet key, counter."""
+"""Sender, recipient, device, ratchet key, counter; under a sender key `EVERYBODY`, 0, group and chain, iteration."""
 
 
 def positions_used_twice(journal: Path) -> list[Position]:
@@ -29,6 +31,10 @@ def read(journal: Path) -> Iterator[tuple[Position, bytes]]:
         except json.JSONDecodeError:
             continue
         message = base64.b64decode(entry["body"])
+        if entry["kind"] == SENDER_KEY:
+            header = fields(message[1:-64])
+            yield (entry["from"], EVERYBODY, 0, header[1] + header[2].to_bytes(4, "big"), header[3]), header[4]
+            continue
         if entry["kind"] == PREKEY:
             message = fields(message[1:])[4]
         header = fields(message[1:-8])
