@@ -11,7 +11,7 @@ from corefast.device.profile import Profile
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.wire.messages import Kind, PostBatch
 from tests.device.test_resend import talk
-from tests.device.world import run, world
+from tests.device.world import World, run, world
 
 
 def back_up(w, number, name):
@@ -57,7 +57,7 @@ async def send(author, reader, text):
 @pytest.mark.parametrize("since", ["it attached again", "it wrote a message"])
 def test_older_copy_is_refused_and_goes_on_with_new_sessions_on_its_owners_word(tmp_path, posted, since):
     async def main():
-        async with world(tmp_path) as w, w.device(w.bob) as bob:
+        async with world(tmp_path) as w, w.device(w.bob) as bob:  # a relay of its own, to be killed
             async with w.device(w.alice) as alice:
                 await alice.until(Ready)
                 await talk(alice, bob)
@@ -86,9 +86,10 @@ def test_older_copy_is_refused_and_goes_on_with_new_sessions_on_its_owners_word(
     run(main)
 
 
-def test_copy_that_has_missed_nothing_goes_on_and_cuts_the_first_one_off(tmp_path, posted):
+def test_copy_that_has_missed_nothing_goes_on_and_cuts_the_first_one_off(tmp_path, posted, relay_url):
     async def main():
-        async with world(tmp_path) as w, w.device(w.bob) as bob, w.device(w.alice) as alice:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob) as bob, w.device(w.alice) as alice:
             await alice.until(Ready)
             await talk(alice, bob)
             same = back_up(w, w.alice, "same")
@@ -106,7 +107,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("point", ["before the relay", "after the relay", "after a message"])
-def test_phone_that_dies_on_its_way_to_the_relay_is_let_in_again(tmp_path, monkeypatch, point):
+def test_phone_that_dies_on_its_way_to_the_relay_is_let_in_again(tmp_path, monkeypatch, relay_url, point):
     begin, encrypt = Profile.begin_move, Profile.commit_encrypted
 
     async def die(*_args):
@@ -121,7 +122,8 @@ def test_phone_that_dies_on_its_way_to_the_relay_is_let_in_again(tmp_path, monke
         raise Killed
 
     async def main():
-        async with world(tmp_path) as w, w.device(w.bob) as bob:
+        w = World(tmp_path, relay_url)
+        async with w.device(w.bob) as bob:
             async with w.device(w.alice) as alice:
                 await talk(alice, bob)
             with monkeypatch.context() as patch:
