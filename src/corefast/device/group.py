@@ -123,7 +123,11 @@ class KnownGroup:
         self.gone.add(number)
         self.given.pop(number, None)
         self.fresh.discard(number)
-        for sender in [each for each in self.senders if each[0] == number]:
+        self.drop_senders(number)
+
+    def drop_senders(self, number: str, device: int | None = None) -> None:
+        """Drop from memory the keys of a number, or of one device of it."""
+        for sender in [each for each in self.senders if each[0] == number and device in (None, each[1])]:
             del self.senders[sender]
             self.touched.discard(sender)
 
@@ -134,6 +138,10 @@ class GroupDirectory:
     def __init__(self, store: GroupStore) -> None:
         self.store = store
         self._groups: OrderedDict[bytes, KnownGroup] = OrderedDict()
+        self._ungiven: set[str] = set()
+        self._renewed: set[str] = set()
+        self._strangers: set[tuple[str, int | None]] = set()
+        """What was forgotten in this turn: numbers, of whose given keys ours begin anew for some, and senders."""
 
     async def load(self, group_id: bytes) -> KnownGroup:
         """Return the group, an empty one where there is none; use it before the turn ends."""
@@ -146,7 +154,8 @@ class GroupDirectory:
     async def sender(self, known: KnownGroup, number: str, device: int) -> GroupReceiver | None:
         """Return the sender key of a member's device; None where it gave us none."""
         receiver = known.senders.get((number, device))
-        if receiver is None and number not in known.gone:
+        is_stranger = not self._strangers.isdisjoint({(number, None), (number, device)})
+        if receiver is None and not is_stranger and number not in known.gone:
             receiver = await self.store.load_sender(known.id, number, device)
             if receiver is not None:
                 known.senders[number, device] = receiver
@@ -172,33 +181,60 @@ class GroupDirectory:
     def forget_given(self, unit: Unit, number: str) -> None:
         """Give *number* our keys anew: one of its devices could not read something."""
         self.store.forget_given(unit, number)
+        self._ungiven.add(number)
         for known in self._groups.values():
-            known.given.pop(number, None)
-            known.fresh.discard(number)
+            self._apply(known)
 
     def forget_number(self, unit: Unit, number: str) -> None:
         """Take *number* for somebody else from now on: its identity key is another one."""
-        self.store.forget_number(unit, number)
+        self.store.forget_senders(unit, number)
+        self._renew(unit, number)
         for known in self._groups.values():
-            if number in known.given:
+            known.drop_senders(number)
+        self._strangers.add((number, None))
+
+    def forget_device(self, unit: Unit, number: str, device: int) -> None:
+        """Take a device of *number* for none any more."""
+        self.store.forget_senders(unit, number, device)
+        self._renew(unit, number)
+        for known in self._groups.values():
+            known.drop_senders(number, device)
+        self._strangers.add((number, device))
+
+    def _renew(self, unit: Unit, number: str) -> None:
+        """Have our chains begin anew that *number* could read."""
+        self.store.renew_given(unit, number)
+        self._ungiven.add(number)
+        self._renewed.add(number)
+        for known in self._groups.values():
+            self._apply(known)
+
+    def _apply(self, known: KnownGroup) -> None:
+        """Do what this turn has forgotten, which the store may not know before its commit."""
+        for number in self._ungiven.intersection(known.given):
+            if number in self._renewed:
                 known.renew()
-            known.given.pop(number, None)
+            del known.given[number]
             known.fresh.discard(number)
-            for sender in [each for each in known.senders if each[0] == number]:
-                del known.senders[sender]
-                known.touched.discard(sender)
 
     def forget(self) -> None:
         """Drop all that is in memory: a commit failed, and the store is right."""
         self._groups.clear()
+        self._end_turn()
 
     def trim(self) -> None:
-        """Keep the cache in its bound; call it with the turn, after a commit."""
+        """Keep the cache in its bound; call it at the end of the turn, after a commit."""
+        self._end_turn()
         while len(self._groups) > MAX_CACHED_GROUPS:
             self._groups.popitem(last=False)
         for known in self._groups.values():
             if len(known.senders) > MAX_CACHED_SENDERS:
                 known.senders.clear()
+
+    def _end_turn(self) -> None:
+        self._ungiven.clear()
+        self._renewed.clear()
+        self._strangers.clear()
 
     async def _read(self, group_id: bytes) -> KnownGroup:
         known = KnownGroup(group_id)
@@ -206,4 +242,5 @@ class GroupDirectory:
         if known.group is not None:
             known.chain = await self.store.load_chain(group_id)
             known.given = await self.store.load_given(group_id)
+            self._apply(known)
         return known

@@ -353,6 +353,7 @@ def take_bundle(
     peer.see_identity(bundle.identity)
     for device in set(peer.devices) - {each.device for each in bundle.devices}:
         profile.directory.delete_session(unit, peer, device)
+        profile.groups.forget_device(unit, peer.number, device)
     for each in bundle.devices:
         correspondent = peer.use(each.device)
         if each.device in renew or not correspondent.has_session:

@@ -34,7 +34,7 @@ _FORGET_GIVEN = Statement("DELETE FROM group_given WHERE number = ?")
 _DELETE_GIVEN = Statement("DELETE FROM group_given WHERE number = ? AND id = ?")
 _LOAD_SENDER = Statement("SELECT snapshot FROM group_sender WHERE number = ? AND id = ? AND device = ?")
 _SAVE_SENDER = Statement("INSERT OR REPLACE INTO group_sender (number, id, device, snapshot) VALUES (?, ?, ?, ?)")
-_FORGET_SENDERS = Statement("DELETE FROM group_sender WHERE number = ?")
+_FORGET_SENDERS = Statement("DELETE FROM group_sender WHERE number = ? AND device = coalesce(?, device)")
 _DELETE_SENDERS = Statement("DELETE FROM group_sender WHERE number = ? AND id = ?")
 _DROP_CHAINS = [
     Statement("DELETE FROM group_chain"),
@@ -121,11 +121,14 @@ class GroupStore:
         wipe(snapshot)
         unit.add(_SAVE_SENDER, number, group_id, device, sealed)
 
-    def forget_number(self, unit: Unit, number: str) -> None:
-        """Forget the sender keys of *number*, and have ours begin anew where it was given them."""
+    def renew_given(self, unit: Unit, number: str) -> None:
+        """Have those of our chains begin anew that *number* was given, and forget that it was."""
         unit.add(_STALE, number)
         unit.add(_FORGET_GIVEN, number)
-        unit.add(_FORGET_SENDERS, number)
+
+    def forget_senders(self, unit: Unit, number: str, device: int | None = None) -> None:
+        """Forget the sender keys of *number*, or of one device of it."""
+        unit.add(_FORGET_SENDERS, number, device)
 
     def delete_member(self, unit: Unit, group_id: bytes, number: str) -> None:
         """Forget the keys of a member who is none any more."""
