@@ -149,6 +149,7 @@ class Business:
         self.founding = Founding(context, broadcast)
         self.inbound.on_leaves = self.founding.wake
         self.sender = Sender(context, self.lanes, self.outbox, self.preparer, claims, self.templates, broadcast)
+        broadcast.check_room = self.sender.check_room
         self.stock = Stock(context)
         self.place = Place(context, self.account, self._given.claim, self.stock)
         self._setting_store = SettingStore(context.database, context.vault, context.random)

@@ -114,5 +114,5 @@ def inbound_view(row: InboundRow, public_id: str, feed: Feed) -> MessageView:
         history=[StateChange(State.DELIVERED, row.at_ms)],
         reply_to=feed.quoted_id(said.reply_to),
         media=feed.media_of(said.medium, is_ready=row.kind is not InboundKind.UNDOWNLOADED),
-        group=said.group,
+        group=group_id(row.group) if row.group else "",
     )

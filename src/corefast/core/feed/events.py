@@ -90,15 +90,16 @@ class Feed:
             return Event(*facts, count=row.ref)
         if row.remote_id is None:
             return Event(*facts)
+        message_id, group = inbound_id(row.said or row.remote_id), group_id(row.group) if row.group else ""
         if row.plaintext is None:
-            return Event(*facts, inbound_id(row.remote_id))
+            return Event(*facts, message_id, group=group)
         said = read_plaintext(row.plaintext)
         seen = None
         if row.identity_hash is not None and row.identity_ms is not None:
             seen = SeenIdentity(row.identity_hash, row.identity_ms, acknowledged=False)
         media = self.media_of(said.medium, is_ready=not row.is_undownloaded)
-        told = (inbound_id(said.group_message or row.remote_id), said.body, said.name, self.quoted_id(said.reply_to))
-        return Event(*facts, *told, identity=seen, media=media, group=said.group)
+        told = (message_id, said.body, said.name, self.quoted_id(said.reply_to))
+        return Event(*facts, *told, identity=seen, media=media, group=group)
 
     def media_of(self, medium: Medium | None, *, is_ready: bool = True) -> MediaInfo | None:
         """Return the medium of a message as clients see it; None where there is none, or its description is damaged."""
@@ -130,14 +131,12 @@ def failure_of(code: int | None) -> Failure | None:
 
 
 class Said(NamedTuple):
-    """What a stored message says; *group_message* is its id for all members of its *group*."""
+    """What a stored message says."""
 
     body: Saying | None = None
     name: str = ""
     reply_to: bytes | None = None
     medium: Medium | None = None
-    group: str = ""
-    group_message: bytes = b""
 
 
 def read_plaintext(plaintext: bytes) -> Said:
@@ -147,8 +146,7 @@ def read_plaintext(plaintext: bytes) -> Said:
     except ContentMalformed:
         return Said()
     body = content.body if isinstance(content.body, Saying) else None
-    said = Said(body, content.name, content.reply_to, content.media)
-    return said if content.group is None else said._replace(group=group_id(content.group.id), group_message=content.id)
+    return Said(body, content.name, content.reply_to, content.media)
 
 
 async def _within(waiter: asyncio.Future[None], seconds: float) -> bool:

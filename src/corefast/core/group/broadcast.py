@@ -35,10 +35,16 @@ class Broadcast:
         self._statuses = statuses
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._waiting = 0
+        self.check_room: Callable[[], None] = lambda: None
+        """Raises where nothing is accepted."""
 
     @asynccontextmanager
     async def turn(self, name: bytes) -> AsyncIterator[None]:
-        """Wait until nobody else speaks to this group or changes it; raise `Overloaded` where too many wait."""
+        """Wait until nobody else speaks to this group or changes it.
+
+        Raises `Overloaded` where too many wait, and what `check_room` does.
+        """
+        self.check_room()
         if self._waiting >= MAX_WAITING_BROADCASTS:
             raise Overloaded("too many messages wait for their groups", retry_after_ms=1_000)
         lock = self._turns.get(name)
@@ -116,7 +122,7 @@ class Broadcast:
         try:
             cast.encrypt(chain, lanes)
         except Exception:
-            for lane in lanes:
+            for lane in cast.lanes:
                 self._lanes.spoil(lane)  # nothing was queued, but the sessions may have moved
             raise
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -220,7 +220,7 @@ class Batch:
         return kind
 
     def _put_read(self, lane: Lane, body: Read, at_ms: int) -> None:
-        for message_id in body.ids:
+        for message_id in dict.fromkeys(body.ids):
             message = self._context.ids.row_of(message_id)
             if message is not None:
                 self._statuses.read(self.unit, message, lane.peer, at_ms)

@@ -333,8 +333,9 @@ class Lanes:
             lane.is_new = row is None
             lane.peer = self._context.next_peer.take() if row is None else row.id
             if row is not None:
-                lane.devices_version, lane.identity, lane.standing = row.devices_version, row.identity, row.standing
+                lane.identity, lane.standing = row.identity, row.standing
                 lane.devices, lane.registration_ids = row.devices, row.registration_ids
+                lane.devices_version = row.devices_version if row.devices else 0
                 lane.ties = ties
             lane.phase = Phase.HOT if lane.devices_version and lane.devices and not lane.waiting else Phase.DRY
         self.release(lane, error)

@@ -168,12 +168,12 @@ class Sender:
 
         Raises what keeps it from being accepted.
         """
-        self._check_room()
+        self.check_room()
         order = Note(body, also)
         self._route(self._lanes.get(number), order)
         await order.done
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
         if self.refusal:
             raise AccountStopped(self.refusal, retry_after_ms=60_000)
         if self._lanes.queued >= MAX_WAITING_MESSAGES:
@@ -181,7 +181,7 @@ class Sender:
 
     def _check(self, message: Send) -> str:
         """Return the recipient's number; raise what the sender has to change."""
-        self._check_room()
+        self.check_room()
         if not isinstance(message.body, TemplateCall):
             check_body(message.body, message.reply_to)
             if message.media is not None or type(message.body) is Attachment:
@@ -210,7 +210,7 @@ class Sender:
             self._fill(order)
             if message.media is not None:
                 await self._find_medium(order, message.media)
-                self._check_room()
+                self.check_room()
             if message.group:
                 await self._say(order)
             else:

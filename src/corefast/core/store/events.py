@@ -58,6 +58,9 @@ class EventRow(msgspec.Struct, frozen=True):
     extra: Extra = Extra()
     is_undownloaded: bool = False
     """The medium of this message is not fetched."""
+    said: bytes | None = None
+    """The id by which all members of a group know the message, and the group."""
+    group: bytes | None = None
 
 
 class EventStore:
@@ -130,9 +133,10 @@ class EventStore:
 
     _LOAD = Statement(
         "SELECT e.id, e.kind, e.at_ms, e.peer, e.ref, coalesce(p.number, ''), i.remote_id, i.sealed, m.failure,"
-        " i.identity_hash, i.identity_ms, m.extra, i.kind"
+        " i.identity_hash, i.identity_ms, m.extra, i.kind, g.said, g.name"
         " FROM event e LEFT JOIN peer p ON p.id = e.peer"
         " LEFT JOIN inbound i ON e.kind IN (1, 7, 11) AND i.id = e.ref"
+        " LEFT JOIN group_inbound g ON e.kind IN (1, 11) AND g.inbound = i.id"
         " LEFT JOIN message m ON e.kind BETWEEN 2 AND 6 AND m.id = e.ref"
         " WHERE e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?"
     )
@@ -142,7 +146,9 @@ class EventStore:
         return [self._row(row) for row in await self._database.fetch(self._LOAD, *self._range(after), limit)]
 
     def _row(self, row: tuple[Any, ...]) -> EventRow:
-        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra, told = row
+        position, kind, at_ms, peer, ref, number, remote_id, sealed, failure, hashed, hashed_ms, extra, told, *said = (
+            row
+        )
         plaintext = None
         if sealed is not None and kind == Fact.MESSAGE:
             try:
@@ -151,7 +157,7 @@ class EventStore:
                 # An event without its text, rather than a feed that ends here.
                 log.error("a stored message is damaged", code=error.code)
         facts = (position, Fact(kind), at_ms, peer, ref, number, remote_id, plaintext, failure, hashed, hashed_ms)
-        return EventRow(*facts, self._extra(ref, extra), told == InboundKind.UNDOWNLOADED)
+        return EventRow(*facts, self._extra(ref, extra), told == InboundKind.UNDOWNLOADED, *said)
 
     def _extra(self, message: int, sealed: bytes | None) -> Extra:
         try:

@@ -34,6 +34,8 @@ class InboundRow(msgspec.Struct, frozen=True):
     at_ms: int
     plaintext: bytes | None
     kind: InboundKind = InboundKind.TEXT
+    group: bytes | None = None
+    """Where it was said."""
 
 
 class Unread(NamedTuple):
@@ -107,12 +109,13 @@ class InboundStore:
         return found
 
     _LOAD = Statement(
-        "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed, i.kind FROM inbound i JOIN peer p ON p.id = i.peer"
+        "SELECT i.id, i.remote_id, p.number, i.at_ms, i.sealed, i.kind, NULL"
+        " FROM inbound i JOIN peer p ON p.id = i.peer"
         " WHERE i.remote_id = ? AND i.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
     )
 
     _LOAD_SAID = Statement(
-        "SELECT i.id, g.said, p.number, i.at_ms, i.sealed, i.kind FROM group_inbound g"
+        "SELECT i.id, g.said, p.number, i.at_ms, i.sealed, i.kind, g.name FROM group_inbound g"
         " JOIN inbound i ON i.id = g.inbound JOIN peer p ON p.id = i.peer"
         " WHERE g.said = ? AND g.account = ? AND i.kind <> 2 ORDER BY i.id LIMIT 1"
     )
@@ -125,9 +128,9 @@ class InboundStore:
         ]
         if not rows:
             return None
-        row, remote_id, number, at_ms, sealed, kind = min(rows, key=_first)
+        row, remote_id, number, at_ms, sealed, kind, group = min(rows, key=_first)
         plaintext = None if sealed is None else self.open(row, sealed)
-        return InboundRow(remote_id, number, at_ms, plaintext, InboundKind(kind))
+        return InboundRow(remote_id, number, at_ms, plaintext, InboundKind(kind), group)
 
     _UNREAD = Statement(
         "SELECT id, remote_id FROM inbound WHERE peer = ? AND id <= ? AND read_ms IS NULL AND kind = 1"
