@@ -3,6 +3,7 @@
 A mark is a promise of its test, and tests/conftest.py holds the test to it: see seen.py.
 """
 
+import re
 from collections import defaultdict
 from importlib import import_module
 from inspect import isfunction
@@ -48,3 +49,9 @@ def test_every_operation_and_every_error_code_is_covered_by_a_test() -> None:
 
 def test_every_code_has_a_title_and_every_title_a_code() -> None:
     assert sorted(set(V1_TITLES) ^ CODES) == []
+
+
+def test_every_code_is_in_the_documentation() -> None:
+    section = (ROOT / "docs" / "api.md").read_text().partition("## Errors")[2]
+    told = {int(code) for code in re.findall(r"[0-9]{4}", section)} | set(range(2000, 2015))
+    assert sorted(CODES - told) == []
