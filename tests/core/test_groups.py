@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from corefast.core.ids import group_id
-from corefast.errors import RemoteRefused
+from corefast.errors import RemoteRefused, SessionMissing
 from corefast.limits import MAX_GROUP_MEMBERS, MAX_GROUPS_OF_FOUNDER
 from corefast.wire.body import Text
 from corefast.wire.content import GroupLeave, GroupNews, GroupTag, Read, ResendRequest, Roster
@@ -150,7 +150,7 @@ def test_member_without_a_session_gets_it_with_the_key_once_there_is_one_whateve
     story(main, tmp_path)
 
 
-def test_new_device_gets_the_message_in_a_session_and_the_next_one_under_the_key(tmp_path):
+def test_new_device_gets_message_and_key_in_a_session_and_one_that_is_gone_ends_the_chain(tmp_path):
     async def main(world):
         party = await Party(world).found()
         second = Member(OTHER, 2, like=party.members[OTHER])
@@ -167,6 +167,23 @@ def test_new_device_gets_the_message_in_a_session_and_the_next_one_under_the_key
         [post] = [post for post in world.relay.posts if post.to == OTHER]
         assert [part.kind for part in post.parts] == [Kind.SENDER_KEY] * 2
         assert second.take(post.parts[1]).body == Text("once for all")
+        party.members[OTHER].take(post.parts[0])
+        world.relay.replace(party.members[OTHER])
+        world.relay.posts.clear()
+        await party.send("without the second")
+        await world.relay.until(lambda: len(world.relay.posts) >= 3)
+        world.relay.posts.clear()
+        await party.send("under a new key")
+        await world.relay.until(lambda: len(world.relay.posts) >= 2)
+        assert Kind.SENDER_KEY not in {part.kind for post in world.relay.posts for part in post.parts}
+        world.relay.posts.clear()
+        await world.restart()
+        await world.attached()
+        await party.send("once for all again")
+        await world.relay.until(lambda: len(world.relay.posts) >= 2)
+        assert {part.kind for post in world.relay.posts for part in post.parts} == {Kind.SENDER_KEY}
+        with pytest.raises(SessionMissing):
+            second.take(world.relay.posts[0].parts[0])
 
     story(main, tmp_path)
 

@@ -62,6 +62,18 @@ def forget_ties(context: Context, unit: Unit, lane: Lane) -> None:
         lane.ties = None
 
 
+def forget_devices(context: Context, unit: Unit, lane: Lane, gone: set[int]) -> None:
+    """Note that these devices are none of the peer's any more: our chains that they have end, and theirs."""
+    if lane.ties is None or not gone:
+        return
+    for name in lane.ties.given:
+        context.groups.outdate(unit, name)
+    forget_given(context, unit, lane)
+    for device, name in [each for each in lane.ties.receivers if each[0] in gone]:
+        del lane.ties.receivers[device, name]
+        context.groups.store.forget_receiver(unit, lane.peer, device, name)
+
+
 def _give(context: Context, unit: Unit, lane: Lane, name: bytes, serial: int) -> None:
     given = _given(lane, serial)
     if lane.ties is None:

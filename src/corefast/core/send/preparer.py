@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from corefast.core.context import Context
 from corefast.core.group.letter import Letter, open_letters
+from corefast.core.group.ties import forget_devices
 from corefast.core.identity import forget_downgrade, is_barred, see_downgrade, see_identity
 from corefast.core.send.lane import Entry, Lane, Lanes, Phase
 from corefast.core.send.outbox import Outbox, encode_post
@@ -208,14 +209,18 @@ class Preparer:
             put_peer(context, unit, lane)
             return
         devices: dict[int, Correspondent] = {}
+        gone = set(lane.devices)
         for each in bundle.devices:
             correspondent = lane.devices.get(each.device) or Correspondent.new()
             is_same = lane.registration_ids.get(each.device, each.registration_id) in (0, each.registration_id)
             if not (correspondent.has_session and is_same) or each.device in renew:
                 correspondent.start(context.own, bundle_of(bundle, each), context.random, lane.standing.pin)
             devices[each.device] = correspondent
+            if is_same:
+                gone.discard(each.device)
         for device in lane.devices.keys() - devices.keys():
             context.peers.delete_session(unit, lane.peer, device)
+        forget_devices(context, unit, lane, gone)
         lane.devices = devices
         lane.registration_ids = {each.device: each.registration_id for each in bundle.devices}
         lane.devices_version = bundle.devices_version

@@ -171,6 +171,11 @@ class GroupStore:
         """Note that the peer may have no chain of ours."""
         unit.add(self._FORGET_GIVEN, peer)
 
+    _FORGET_RECEIVER = Statement("DELETE FROM group_peer WHERE peer = ? AND device = ? AND name = ?")
+
+    def forget_receiver(self, unit: Unit, peer: int, device: int, name: bytes) -> None:
+        unit.add(self._FORGET_RECEIVER, peer, device, name)
+
     def forget_ties(self, unit: Unit, peer: int) -> None:
         unit.add(self._FORGET_TIES, peer)
 
