@@ -94,6 +94,11 @@ def test_group_is_served_by_json_lines(tmp_path, relay_url):
             phone.say(group=name, reaction={"message_id": message["id"], "emoji": "👍"})
             [event] = await c.bob.until(MessageReceived, group=GROUP)
             assert encode_id(event.reply_to) == message["id"]
+            (tmp_path / "boat.png").write_bytes(b"\x89PNG" + bytes(100))
+            await c.bob.device.send_file(GROUP, tmp_path / "boat.png")
+            picture = await phone.until("message", type="image", group=name)
+            phone.say(save={"message": picture["id"], "group": name, "path": str(tmp_path / "saved.png")})
+            assert (await phone.until("saved"))["path"] == str(tmp_path / "saved.png")
             phone.say(add={"group": name, "members": [c.number("cay")]})
             assert (await phone.until("groups"))["groups"][0]["members"] == [*members, c.number("cay")]
             phone.say(rename={"group": name, "subject": "Supper"})
@@ -121,24 +126,6 @@ def test_group_is_served_by_json_lines(tmp_path, relay_url):
             phone.say(groups=True)
             assert [each["group"] for each in (await phone.until("groups"))["groups"]] == [name]
             assert [line["text"] for line in phone.lines if line["event"] == "accepted" and "text" in line] == []
-
-    run(main)
-
-
-def test_file_of_a_group_is_saved_by_json_lines(tmp_path, relay_url):
-    async def main():
-        async with circle(tmp_path, relay_url, "ann") as c:
-            w: World = c.world
-            phone = await w.phone(w.bob)
-            await phone.until("ready")
-            group = (await c.ann.device.groups.found("Dinner", [w.bob])).id
-            news = await phone.until("group", added=[w.bob])
-            assert news["group"] == encode_id(group)
-            (tmp_path / "boat.png").write_bytes(b"\x89PNG" + bytes(100))
-            await c.ann.device.send_file(group, tmp_path / "boat.png")
-            message = await phone.until("message", type="image", group=encode_id(group))
-            phone.say(save={"message": message["id"], "group": encode_id(group), "path": str(tmp_path / "saved.png")})
-            assert (await phone.until("saved"))["path"] == str(tmp_path / "saved.png")
 
     run(main)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -382,6 +383,7 @@ def test_messages_of_a_phone_that_was_offline_reach_whoever_has_its_key_and_whoe
                 c.phones["ann"] = ann
                 group = await found(c, "ann", "Dinner", "bob", "cay")
                 await say(c, "ann", group, "before", "bob", "cay")
+                await ann.until(StatusChanged, count=2, status="sent")
             home = c.world.folder / "ann"
             change(home, ("DELETE FROM group_given WHERE number = ?", c.number("cay")))
             with monkeypatch.context() as patched:
@@ -402,6 +404,31 @@ def test_messages_of_a_phone_that_was_offline_reach_whoever_has_its_key_and_whoe
                 c.phones["ann"] = ann
                 await say(c, "ann", group, "four", "bob", "cay")
                 assert posts[-1][2] == [Kind.SENDER_KEY]
+
+    run(main)
+
+
+def test_adopted_copy_of_a_home_encrypts_nothing_under_a_key_that_another_copy_has(tmp_path, relay_url, posts):
+    async def main():
+        async with circle(tmp_path, relay_url, "bob", "cay") as c:
+            number = f"{int(c.number('bob')) + 5}"
+            async with c.world.device(number, home="ann") as ann:
+                await ann.until(Ready)
+                c.phones["ann"] = ann
+                group = await found(c, "ann", "Dinner", "bob", "cay")
+                await say(c, "ann", group, "before", "bob", "cay")
+            shutil.copytree(c.world.folder / "ann", c.world.folder / "copy")
+            async with c.world.device(number, home="ann") as ann:
+                c.phones["ann"] = ann
+                await say(c, "ann", group, "in the newer one", "bob", "cay")
+            posts.clear()
+            async with c.world.device(number, home="copy", adopt_restored=True) as ann:
+                c.phones["ann"] = ann
+                await say(c, "ann", group, "in the copy", "bob", "cay")
+                assert Kind.SENDER_KEY not in {kind for *_, kinds, _ in posts for kind in kinds}
+                await say(c, "ann", group, "under a new key", "bob", "cay")
+                assert posts[-1][2] == [Kind.SENDER_KEY]
+            assert said(c.bob) == ["before", "in the newer one", "in the copy", "under a new key"]
 
     run(main)
 

@@ -391,6 +391,7 @@ class Device:
                 await asyncio.sleep(UPKEEP_S)
                 with contextlib.suppress(CorefastError):
                     await self._profile.sweep()
+                    await self.groups.settle_all()
                 if (peer := self._connection.peer) is not None:
                     with contextlib.suppress(CorefastError):
                         await self._registration.rotate(peer)

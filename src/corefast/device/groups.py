@@ -138,7 +138,7 @@ class Groups:
             async with profile.turn():
                 known = await profile.groups.load(group_id)
                 unit = Unit()
-                rows = self._rows(group_id, row, _group_of(known).others(self._own))
+                rows = self._rows(group_id, row, _members(known.group, self._own).others(self._own))
                 if (cipher := known.encrypt(row.content, profile.random)) is not None:
                     profile.outbox.put_cipher(unit, row.id, cipher)
                     rows = [each._replace(cipher=cipher) if each.said else each for each in rows]
@@ -165,7 +165,7 @@ class Groups:
                     await self._change(known, _revised(known.group, lambda old: old))
 
     async def settle_all(self) -> None:
-        """Settle what an earlier run left."""
+        """Settle what was not settled when it happened."""
         groups = await self._profile.groups.store.all(self._own)
         await self.settle([group.id for group in groups if group.gone])
 

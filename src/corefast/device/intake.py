@@ -1,6 +1,7 @@
 """What the relay says, taken in order: items of the mailbox, results of posts, and news of our number."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,7 +15,7 @@ from corefast.device.registration import Registration
 from corefast.device.resending import Resending
 from corefast.device.sending import Sending
 from corefast.device.siblings import Siblings
-from corefast.errors import BusyError, CorefastError, CreditExceeded, RemoteRefused
+from corefast.errors import BusyError, CorefastError, CreditExceeded, RemoteRefused, StoreError
 from corefast.limits import MAX_UNACKED_ITEMS
 from corefast.logs import get_logger, log_crash
 from corefast.net.transport import Peer
@@ -122,7 +123,8 @@ class Intake:
         self._feed.tell_all(told)
         peer.notify(Ack([item.seq for item in items]))
         self._resending.wake_all(delivery.peers_to_serve)
-        await self._groups.settle(delivery.groups_to_settle)
+        with contextlib.suppress(BusyError, StoreError):  # what is not told now is told later
+            await self._groups.settle(delivery.groups_to_settle)
         self._feed.look()
 
     async def _fill_up(self, peer: Peer, one_time_left: int, one_time_kem_left: int) -> None:
