@@ -11,6 +11,7 @@ from pathlib import Path
 
 from api.errors import TABLE, V1_TITLES
 
+from . import seen
 from .seen import DESCRIBED, Claim
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +56,18 @@ def test_every_code_is_in_the_documentation() -> None:
     section = (ROOT / "docs" / "api.md").read_text().partition("## Errors")[2]
     told = {int(code) for code in re.findall(r"[0-9]{4}", section)} | set(range(2000, 2015))
     assert sorted(CODES - told) == []
+
+
+def test_a_claim_is_met_by_what_was_seen_alone() -> None:
+    seen.forget()
+    seen.note("POST", "/v1/media", 200, b"{}")
+    seen.note("DELETE", "/v1/media/1", 404, b'{"errors":[{"code":1006}]}')
+    seen.note("GET", "/v1/media/1?a=b", 404, b"")
+    assert seen.unmet(("POST /v1/media",)) == []
+    assert seen.unmet(("GET /v1/media/{id}", "DELETE /v1/media/{id}")) == [
+        "DELETE /v1/media/{id}",
+        "GET /v1/media/{id}",
+    ]
+    assert seen.unmet(("DELETE /v1/media/{id}", "POST /v1/media", 1006)) == []
+    assert seen.unmet(("POST /v1/media", 1006)) == [1006]
+    assert seen.unmet(("DELETE /v1/media/{id}", 1005, 1006)) == [1005]

@@ -20,8 +20,8 @@ from corefast.store.database import Statement
 from ..core.world import CUSTOMER
 from .real import Business, trade
 
-QUICK_S = 1.0
-"""Within this every attack is refused, and every request of somebody else is answered."""
+QUICK_S = 2.0
+"""Within this every attack is refused, and every request of somebody else is answered, however busy the machine."""
 
 TEXT = {"to": CUSTOMER, "text": {"body": "hi"}}
 GOOD = json.dumps(TEXT).encode()
@@ -174,11 +174,31 @@ def test_clients_that_dawdle_are_cut_and_delay_nobody(tmp_path: Path, monkeypatc
         return b""
 
     async def main(b: Business) -> None:
-        async with others_are_served(b), asyncio.timeout(3):
+        async with others_are_served(b), asyncio.timeout(10):
             ports = b.ports * 50
             answers = await asyncio.gather(*(dawdle(port, start) for start in starts for port in ports))
         assert {answer[:12] for answer in answers[: len(ports)]} == {b"HTTP/1.1 408"}
         assert {answer[:12] for answer in answers} <= {b"HTTP/1.1 408", b"HTTP/1.1 401", b""}  # lost by our next byte
+
+    trade(main, tmp_path)
+
+
+def test_connections_beyond_the_bound_are_told_so_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_HTTP_CONNECTIONS", 8)
+
+    async def main(b: Business) -> None:
+        idle = [await asyncio.open_connection("127.0.0.1", b.port) for _ in range(9)]
+        answers = [reader.read(12) for reader, _ in idle[8:]]
+        assert set(await asyncio.gather(*answers)) == {b"HTTP/1.1 503"}
+        _, first = idle[0]
+        first.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await idle[0][0].read(12) == b"HTTP/1.1 200"
+        for _, writer in idle:
+            writer.close()
+        async with others_are_served(b):
+            pass
 
     trade(main, tmp_path)
 

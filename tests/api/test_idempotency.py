@@ -1,5 +1,6 @@
 """The Idempotency-Key header, where it is not what the documents say."""
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -9,7 +10,9 @@ import uvloop
 from api.idempotency import identity_of
 from api.shapes.messages import SendRequest
 
-from .front import AUTH, front
+from .front import AUTH, SEND, front
+from .real import trade
+from .test_hostile import MESSAGES
 
 
 @pytest.mark.covers("POST /v1/messages", 1009)
@@ -23,6 +26,26 @@ def test_a_blank_idempotency_key_is_refused_rather_than_ignored():
             assert api.core.sent() == []
 
     uvloop.run(main())
+
+
+@pytest.mark.covers("POST /v1/messages")
+def test_a_request_repeated_on_another_front_at_the_same_time_is_sent_once(tmp_path):
+    async def main(b):
+        async def send(body="hi"):
+            headers = b.headers | {"Idempotency-Key": "order-7"}
+            return await b.ask("POST", "/v1/messages", headers=headers, json=SEND | {"text": {"body": body}})
+
+        replies = await asyncio.gather(*(send() for _ in range(10)))
+        assert {reply.status for reply in replies} <= {201, 409}
+        ids = {reply.json["messages"][0]["id"] for reply in replies if reply.status == 201}
+        for _ in b.ports:
+            again = await send()
+            assert again.headers["idempotency-replayed"] == "true" and {again.json["messages"][0]["id"]} == ids
+            assert (await send("another")).status == 422
+        await b.world.relay.until(lambda: b.world.relay.posts)
+        assert (await b.world.core.process.database.fetch(MESSAGES))[0][0] == 1
+
+    trade(main, tmp_path)
 
 
 def test_a_field_of_a_later_release_changes_what_a_request_is_only_where_it_is_said():
