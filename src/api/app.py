@@ -104,6 +104,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/account/shards", accounts.shards),
         Route("/v1/settings/account/two-step", accounts.two_step),
         Route("/v1/configs/webhook", configs.webhook),
+        Route("/v1/configs/phone_number", configs.number),
         Route("/v1/configs/templates", configs.templates),
         Route("/v1/configs/templates/{name}", configs.template),
         Route("/v1/health", health.v1),

@@ -5,6 +5,7 @@ It does not know the routes. uvicorn's signals are off: the program's stop event
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -36,6 +37,10 @@ BACKLOG = 1_024
 
 TLS_CLOSE_S = 1.0
 """How long a client may take to say goodbye."""
+
+
+_UPGRADE = re.compile(rb"(?i)(\r\n(?:connection:[^\r\n]*?)?)\bupgrade\b")
+"""The header, and the word for it in `Connection`: without either of them nothing is offered."""
 
 
 class JoinedWrites:
@@ -77,6 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._chunk_bytes = 0
         self._head_bytes = 0
         self._is_in_head = False
+        self._is_in_body = False
         self._discarded_bytes = 0
         self._has_said_all = False
         self._waits_since: float | None = time.monotonic()
@@ -85,6 +91,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._cut(503, "too many connections", "try again later")
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_in_body and (b"pgrade" in data or b"PGRADE" in data):
+            data = _without_upgrade(data)
         before = self._messages
         self._chunk_bytes = len(data)
         super().data_received(data)
@@ -110,6 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._is_in_body = True
         has_room = self._head_bytes + self._chunk_bytes <= MAX_HEAD_BYTES
         if not has_room and self._size_of_head() > MAX_HEAD_BYTES:
             self._cut_head()
@@ -139,6 +148,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._is_in_body = False
         self._waits_since = None
         super().on_message_complete()
 
@@ -173,6 +183,16 @@ class HttpProtocol(HttpToolsProtocol):
                 + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
             )
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Return *data* with an offer to speak another protocol, in the head that it begins with, made unreadable.
+
+    Some clients offer HTTP/2 with every request (`Upgrade: h2c`); a server may ignore that (RFC 9110, 7.8).
+    The parser would stop behind the head instead, and never see the body.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(rb"\1x-grade", head) + end + rest
 
 
 class Server(uvicorn.Server):

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ..core.world import CUSTOMER
+from ..core.world import BUSINESS, CUSTOMER
 from .real import Business, trade
 
-WEBHOOK, TEMPLATES = "/v1/configs/webhook", "/v1/configs/templates"
+WEBHOOK, TEMPLATES, NUMBER = "/v1/configs/webhook", "/v1/configs/templates", "/v1/configs/phone_number"
 URL = "https://shop.example/hook"
 
 
@@ -16,7 +16,7 @@ def definition(name: str, language: str = "en", **more: Any) -> dict[str, Any]:
     return {"name": name, "language": language, "components": [{"type": "BODY", "text": "Hello {{1}}"}], **more}
 
 
-@pytest.mark.covers(f"GET {WEBHOOK}", f"POST {WEBHOOK}", "GET /v1/settings/application")
+@pytest.mark.covers(f"GET {WEBHOOK}", f"POST {WEBHOOK}", f"GET {NUMBER}", "GET /v1/settings/application")
 @pytest.mark.covers(f"POST {WEBHOOK}", 1008, 1009)
 def test_the_webhook_is_that_of_the_settings(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
@@ -36,6 +36,7 @@ def test_the_webhook_is_that_of_the_settings(tmp_path: Path) -> None:
             assert (await b.ask("POST", WEBHOOK, json=body)).v1_code == code
         assert (await b.ask("GET", WEBHOOK)).json == {"url": URL}
         assert (await b.ask("POST", WEBHOOK, json={"url": ""})).json == {"url": ""}
+        assert (await b.ask("GET", NUMBER, headers=vendor)).json == {"phone_number": BUSINESS}
 
     trade(main, tmp_path)
 
@@ -85,7 +86,7 @@ def test_the_templates_are_the_same_and_deleted_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.covers(f"GET {WEBHOOK}", f"POST {WEBHOOK}", f"POST {TEMPLATES}", f"DELETE {TEMPLATES}/{{name}}", 1005)
-@pytest.mark.covers(f"GET {TEMPLATES}", 1005)
+@pytest.mark.covers(f"GET {TEMPLATES}", f"GET {NUMBER}", 1005)
 def test_changes_take_an_administrator(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         made = await b.ask("POST", "/v1/users", json={"username": "ann.smith", "password": "Correct-Horse-1"})
@@ -95,6 +96,7 @@ def test_changes_take_an_administrator(tmp_path: Path) -> None:
             ("GET", WEBHOOK, False),
             ("POST", WEBHOOK, False),
             ("GET", TEMPLATES, True),
+            ("GET", NUMBER, True),
             ("POST", TEMPLATES, False),
             ("DELETE", f"{TEMPLATES}/x", False),
         ):

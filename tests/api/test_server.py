@@ -64,6 +64,40 @@ def test_a_body_without_end_is_cut_off():
     uvloop.run(main())
 
 
+@pytest.mark.parametrize("cut", (0, 30, 110, 125, 140))
+def test_an_offer_of_another_protocol_is_passed_over_and_the_body_read(cut):
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+    head, _, body = REQUEST.partition(b"\r\n\r\n")
+    offered = head + b"\r\n" + offer + b"\r\n" + body
+
+    async def main():
+        async with front() as api:
+            reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+            for piece in (offered[:cut], offered[cut:]):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            upper = offered.replace(b"Upgrade", b"UPGRADE")
+            writer.write(upper + LAST)
+            answers = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            assert answers.count(b"HTTP/1.1 201") == 3 and answers.count(b"HTTP/1.1") == 3
+            assert [sent.body.body for sent in api.core.sent()] == ["hi"] * 3
+
+    uvloop.run(main())
+
+
+def test_a_body_that_talks_of_upgrades_is_left_alone():
+    async def main():
+        async with front() as api:
+            body = b'{"to":"49123123456","text":{"body":"x"},"more":"' + b"y" * 100_000 + b'",\r\n"Upgrade":"z"}'
+            text = b'{"to":"49123123456",\r\n"text":{"body":"\\r\\nConnection: upgrade"}}'
+            assert (await api.send(data=body)).status == (await api.send(data=text)).status == 201
+            assert api.core.sent()[1].body.body == "\r\nConnection: upgrade"
+
+    uvloop.run(main())
+
+
 GARBAGE = {
     "noise": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
     "a bad length": HEAD + b"Content-Length: x\r\n\r\n",

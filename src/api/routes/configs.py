@@ -17,7 +17,7 @@ from api.request import Request
 from api.resource import Resource
 from api.routes.templates import EXAMPLE, decode_definition, limit_of
 from api.schema import MetaAnswer
-from api.shapes.configs import ConfiguredTemplates, ConfiguredWebhook, WebhookSettings
+from api.shapes.configs import ConfiguredNumber, ConfiguredTemplates, ConfiguredWebhook, WebhookSettings
 from api.shapes.templates import TemplateItem, TemplateRequest
 from api.template import item_of
 from corefast.errors import ParameterInvalid, TemplateUnknown
@@ -26,7 +26,7 @@ from corefast.wire.gateway import Scope
 from corefast.wire.settings import Application, ApplicationView, GetApplication, PatchApplication, Webhooks
 from corefast.wire.template import DeleteTemplate, ListTemplates, NewTemplate, TemplatePage, TemplateView
 
-_WEBHOOK, _TEMPLATES = "/v1/configs/webhook", "/v1/configs/templates"
+_WEBHOOK, _TEMPLATES, _NUMBER = "/v1/configs/webhook", "/v1/configs/templates", "/v1/configs/phone_number"
 
 
 class Configs:
@@ -39,6 +39,7 @@ class Configs:
         self._template_body = JsonBody(TemplateRequest)
         self.webhook = Resource("v1.configs.webhook", V1, GET=self._get_webhook, POST=self._set_webhook)
         self.templates = Resource("v1.configs.templates", V1, GET=self._list, POST=self._make)
+        self.number = Resource("v1.configs.phone_number", V1, GET=self._get_number)
         self.template = Resource("v1.configs.templates.name", V1, DELETE=self._delete)
 
     async def _get_webhook(self, request: Request) -> Answer:
@@ -52,6 +53,11 @@ class Configs:
             raise ParameterInvalid("`headers` are not sent with webhooks here: they are signed (docs/webhooks.md)")
         change = msgspec.json.encode(Application(webhooks=Webhooks(url=wanted.url)))
         return _tell(await self._core.call(PatchApplication(caller.account, change), ApplicationView))
+
+    async def _get_number(self, request: Request) -> Answer:
+        caller = await self._keys.require(request)
+        found = await self._core.call(GetApplication(caller.account), ApplicationView)
+        return answer_json(200, ConfiguredNumber(msgspec.json.decode(found.settings)["wa_id"]))
 
     async def _list(self, request: Request) -> Answer:
         key = await self._keys.require(request)
@@ -125,6 +131,7 @@ OPERATIONS = (
         answer=ConfiguredWebhook,
         errors=BODY,
     ),
+    _operation("GET", _NUMBER, "configuredNumber", "The business's number", answer=ConfiguredNumber),
     _operation(
         "GET",
         _TEMPLATES,

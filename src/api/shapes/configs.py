@@ -19,6 +19,10 @@ class ConfiguredWebhook(msgspec.Struct, frozen=True):
     url: Annotated[str, Meta(description="Empty where there is none.")]
 
 
+class ConfiguredNumber(msgspec.Struct, frozen=True):
+    phone_number: Annotated[str, Meta(examples=["4930123456"])]
+
+
 class ConfiguredTemplates(msgspec.Struct, frozen=True):
     waba_templates: Annotated[list[TemplateItem], Meta(description="Oldest first.")]
     count: Annotated[int, Meta(description="How many these are.")]

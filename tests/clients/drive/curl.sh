@@ -15,6 +15,7 @@ is "$(code -H "authorization: bearer $KEY" -d "$text" "$API/v1/messages")" 201
 is "$(code -H "D360-API-KEY: $KEY" -d "$text" "$API/v1/messages")" 201
 is "$(code -H "$key" -H 'Transfer-Encoding: chunked' -d "$text" "$API/v1/messages")" 201
 is "$(code --http1.0 -H "$key" -d "$text" "$API/v1/messages")" 201
+is "$(code --http2 -H "$key" -d "$text" "$API/v1/messages")" 201
 is "$(code -I -H "$key" "$API/v1/health")" 200
 is "$(code -H "Authorization: Apikey $KEY" "$API/v1/stats/app?format=prometheus")" 200
 is "$(code "$API/")" 200
