@@ -19,6 +19,7 @@ from corefast.limits import (
 )
 from corefast.net.blob import BlobUpload, read_blob
 from corefast.relay.blob import open_files
+from corefast.relay.span import SPAN_BYTES
 from corefast.wire.messages import GetBlob, KeepBlob, OpenBlob, PutBlob, TouchBlob
 
 from ..support import s3
@@ -278,9 +279,39 @@ def test_a_bucket_holds_the_files_where_one_is_named(tmp_path, monkeypatch):
                 name = await put(phone, data)
                 assert bucket.objects == {f"relay/{name[:1].hex()}/{name.hex()}": data} and not bucket.parts
                 assert await get(phone, name, len(data)) == data
+                assert bucket.reads == -(-len(data) // SPAN_BYTES)  # pieces that lie together come in one request
+                odd = await asyncio.gather(
+                    *(phone.peer.call(GetBlob(name, at)) for at in (SPAN_BYTES - 7, 3, len(data) - 5))
+                )
+                assert [part.data for part in odd] == [
+                    data[at : at + BLOB_CHUNK_BYTES] for at in (SPAN_BYTES - 7, 3, len(data) - 5)
+                ]
                 assert not (tmp_path / "blobs").exists()
                 bucket.objects.clear()
                 assert await refusal(phone.peer.call(GetBlob(name, 0))) == "blob.unknown"
+
+    play(main)
+
+
+@pytest.mark.one_engine
+def test_a_bucket_that_is_away_refuses_files_and_lets_the_relay_start_and_is_used_once_it_is_back(
+    tmp_path, monkeypatch
+):
+    async def main():
+        async with s3.bucket() as bucket:
+            for name, value in bucket.environ.items():
+                monkeypatch.setenv(name, value)
+            bucket.is_away = True
+            async with relay_at(tmp_path, blob_store=f"s3://{s3.BUCKET}/relay") as (relay, url):
+                phone = await phone_at(url)
+                assert await refusal(put(phone, FILE)) == "store.busy"
+                assert relay._files._used == {} and not relay._files._uploads
+                bucket.is_away = False
+                name = await put(phone, FILE)
+                bucket.is_away = True
+                assert await refusal(get(phone, name)) == "store.busy"
+                bucket.is_away = False
+                assert await get(phone, name) == FILE
 
     play(main)
 

@@ -19,6 +19,9 @@ class S3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
+        self.is_away = False
+        self.reads = 0
+        """Requests for parts of objects."""
         self.port = 0
         self._ids = itertools.count(1)
 
@@ -33,6 +36,8 @@ class S3:
         }
 
     async def serve(self, request: web.Request) -> web.Response:
+        if self.is_away:
+            return web.Response(status=403)  # what is not tried again, as 5xx is
         key = request.path.removeprefix(f"/{BUCKET}").lstrip("/")
         handlers = {"PUT": self._put, "POST": self._post, "GET": self._get, "HEAD": self._get, "DELETE": self._delete}
         return await handlers[request.method](request, key)
@@ -86,6 +91,7 @@ class S3:
         headers = {"ETag": f'"{_etag(data)}"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
         if not (span := request.headers.get("Range")):
             return web.Response(body=data, headers=headers)
+        self.reads += 1
         first, last = (int(end) for end in span.removeprefix("bytes=").split("-"))
         headers["Content-Range"] = f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"
         return web.Response(status=206, body=data[first : last + 1], headers=headers)

@@ -10,12 +10,14 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from corefast.errors import BlobUnknown, SetupError, StoreBusy, StoreFull
 from corefast.limits import BLOB_CHUNK_BYTES, BLOB_FREE_BYTES
+from corefast.relay.span import Spans
 
 T = TypeVar("T")
 
@@ -25,6 +27,9 @@ _INCOMING = "incoming"
 _FILE_BUFFER_BYTES = 4 * BLOB_CHUNK_BYTES
 _PART_BYTES = 5_242_880
 """The smallest part that S3 takes of a file; smaller files go in one piece."""
+
+_TRIES, _PATIENCE = 3, timedelta(seconds=20)
+"""A bucket that does not answer is tried again so often and so long: who waits gives up after 30 s."""
 
 _PARTS = 2
 """Parts of one file under way at a time: with the buffer, what an upload may hold in memory."""
@@ -46,6 +51,7 @@ class BlobFiles:
         self._folder = folder
         self._random = random
         self._threads = ThreadPoolExecutor(THREADS, "blob")
+        self._spans = Spans(self._get)
 
     @cached_property
     def _obstore(self) -> Any:
@@ -88,10 +94,15 @@ class BlobFiles:
         with contextlib.suppress(BlobUnknown, StoreBusy):
             await self._run(lambda: self._obstore.delete(self._store, partial.path))
 
-    async def read(self, name: bytes, offset: int, size: int) -> bytes:
-        """Return *size* bytes from *offset*; raise `BlobUnknown`."""
+    async def read(self, name: bytes, offset: int, length: int, size: int) -> bytes:
+        """Return *length* bytes from *offset* of a file of *size* bytes; raise `BlobUnknown`."""
+        if self._folder is not None:
+            return await self._get(name, offset, length)
+        return await self._spans.read(name, offset, length, size)
+
+    async def _get(self, name: bytes, offset: int, length: int) -> bytes:
         return await self._run(
-            lambda: bytes(self._obstore.get_range(self._store, _path(name), start=offset, length=size))
+            lambda: bytes(self._obstore.get_range(self._store, _path(name), start=offset, length=length))
         )
 
     async def delete(self, name: bytes) -> None:
@@ -133,7 +144,7 @@ def open_files(url: str, folder: Path, random: Callable[[int], bytes]) -> BlobFi
     try:
         from obstore.store import from_url
 
-        store = from_url(url)
+        store = from_url(url, retry_config={"max_retries": _TRIES, "retry_timeout": _PATIENCE})
         return BlobFiles(lambda: store, None, random)
     except Exception as error:
         raise SetupError(f"--blob-store cannot be opened: {type(error).__name__}; see the AWS_… variables") from None

@@ -18,6 +18,7 @@ from corefast.errors import (
     Overloaded,
     ParameterInvalid,
     RateLimited,
+    StoreBusy,
 )
 from corefast.limits import (
     BLOB_BURST,
@@ -33,6 +34,7 @@ from corefast.limits import (
     MAX_UPLOADS,
     MAX_UPLOADS_OF_ONE,
 )
+from corefast.logs import get_logger
 from corefast.metrics import relay_blob_bytes
 from corefast.net.calls import Function
 from corefast.net.transport import Peer
@@ -53,6 +55,8 @@ from corefast.wire.messages import (
     PutBlob,
     TouchBlob,
 )
+
+log = get_logger()
 
 NAME_BYTES = 32
 PAGE_ROWS = 200
@@ -115,7 +119,10 @@ class Files:
     async def load(self) -> None:
         """Learn what is there, and remove what an earlier process left half-way."""
         self._used = await self._store.sums()
-        await self._files.sweep()
+        try:
+            await self._files.sweep()
+        except StoreBusy as error:  # messages need no files
+            log.error("the blob store cannot be used; files are refused until it can", code=error.code)
 
     # ── putting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,7 +252,8 @@ class Files:
         if not 0 <= message.offset < size:
             raise ParameterInvalid("the file has no byte there")
         await peer.writable()  # nobody gets more than he takes
-        data = await self._files.read(message.name, message.offset, min(BLOB_CHUNK_BYTES, size - message.offset))
+        length = min(BLOB_CHUNK_BYTES, size - message.offset)
+        data = await self._files.read(message.name, message.offset, length, size)
         relay_blob_bytes.labels("out").inc(len(data))
         return BlobPart(size, data)
 
