@@ -4,9 +4,10 @@ import asyncio
 import os
 
 from corefast.core.account.retention import DAY_MS
+from corefast.core.ids import group_id
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Attachment, Location, MediaKind, Reaction, Text
-from corefast.wire.content import GroupNews, GroupTag
+from corefast.wire.content import GroupNews, GroupTag, Roster
 from corefast.wire.gateway import EventKind, GetMessage, MarkRead, Send, State
 from corefast.wire.group import ChangeGroup, GetGroup, ListGroups, NewGroup
 from corefast.wire.media import MediaRef
@@ -179,6 +180,51 @@ def test_damaged_rows_cost_what_they_hold_and_no_more(tmp_path):
         await party.send("in the sessions")
         kinds = party.kinds(await party.heard(2))
         assert Kind.SENDER_KEY not in kinds.values()
+
+    story(main, tmp_path)
+
+
+def test_roster_whose_commit_failed_is_taken_when_it_comes_again(tmp_path):
+    async def main(world):
+        party = Party(world)
+        ann, name = party.members[CUSTOMER], os.urandom(16)
+        ann.meet(world.relay.bundle_of_business())
+        item = ann.tell("hello", GroupTag(name, ann.key(name), Roster(1, "Ann's", [BUSINESS])))
+        mend = world.break_commits()
+        world.relay.deliver(item)
+        attached = len(world.relay.attaches)
+        await world.relay.peer.closed()
+        mend()
+        await world.relay.until(lambda: len(world.relay.attaches) > attached)
+        await world.attached()
+        assert (await world.front.call(ListGroups(BUSINESS))).ids in ([], [group_id(name)])
+        await deliver(world, item)
+        assert (await world.events(1, EventKind.MESSAGE))[0].group == group_id(name)
+        await world.restart()
+        await world.attached()
+        assert (await world.front.call(ListGroups(BUSINESS))).ids == [group_id(name)]
+        await deliver(world, ann.say("and on", GroupTag(name)))
+        assert [event.text for event in await world.events(2, EventKind.MESSAGE)] == ["hello", "and on"]
+
+    story(main, tmp_path)
+
+
+def test_member_for_whom_too_much_waits_fails_alone(tmp_path, monkeypatch):
+    async def main(world):
+        party = await Party(world).found()
+        world.relay.decide = lambda post: None if post.to == OTHER else PostState.DELIVERED
+        monkeypatch.setattr("corefast.core.group.cast.MAX_LANE_MESSAGES", 1)
+        while world.business.lanes.queued:
+            await asyncio.sleep(0)
+        waits = await party.send("waits")
+        await world.events(1, EventKind.DELIVERED)
+        full = await party.send("does not fit")
+        [failed] = await world.events(1, EventKind.FAILED)
+        assert (failed.message_id, failed.peer, failed.failure.code) == (full.id, OTHER, 429)
+        [delivered, second] = await world.events(2, EventKind.DELIVERED)
+        assert {delivered.message_id, second.message_id} == {waits.id, full.id}
+        assert (await world.view(waits.id)).state == State.ACCEPTED
+        assert (await world.view(full.id)).state == State.DELIVERED
 
     story(main, tmp_path)
 

@@ -30,10 +30,10 @@ def _do_nothing() -> None:
 
 
 class Announcement(NamedTuple):
-    """What is said: *write* returns it by its id and time, *also* adds what belongs into the same commit,
-    *done* is called after it.
+    """What is said, and what goes with it.
 
-    *claim* is told the row of the message; *is_quiet* of our own making, told to nobody.
+    *write* returns it by its id and time; *also* adds what belongs into the same commit, after which *done* is called;
+    *claim* is told the row of the message. *is_quiet*: of our own making, told to nobody.
     """
 
     write: Callable[[bytes, int], Content]

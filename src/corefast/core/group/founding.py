@@ -8,6 +8,7 @@ from corefast.address import canonical_number
 from corefast.core.context import Context
 from corefast.core.group.broadcast import Broadcast
 from corefast.core.ids import group_id, parse_group
+from corefast.core.task import end
 from corefast.endpoint.group import LAST_REVISION, Group
 from corefast.errors import (
     CorefastError,
@@ -37,6 +38,7 @@ class Founding:
         self._broadcast = broadcast
         self._leaving: asyncio.Task[None] | None = None
         self._has_more_leaves = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def functions(self) -> dict[type, Callable[[Any], Any]]:
         """Return what serves each message of this family."""
@@ -67,7 +69,7 @@ class Founding:
         name = self._ours(parse_group(request.id)).id
         async with self._broadcast.turn(name):
             group = self._ours(name)
-            leaving = [canonical_number(each) for each in request.remove]
+            leaving = _numbers(request.remove)
             if strangers := [each for each in leaving if each not in group.roster.members]:
                 raise GroupNotJoined(f"{len(strangers)} of the numbers are not in the group")
             members = [each for each in group.roster.members if each not in leaving]
@@ -85,8 +87,10 @@ class Founding:
             self._leaving = asyncio.get_running_loop().create_task(self._let_go())
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._leaving is not None:
-            self._leaving.cancel()
+            await end(self._leaving)
 
     async def _let_go(self) -> None:
         try:
@@ -96,7 +100,9 @@ class Founding:
                     await self._let_go_of(name, number)
         except CorefastError as error:
             log.warning("who left a group could not be let go", code=error.code)
-            asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
+            self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
+        except Exception:
+            log.exception("who left a group could not be let go")
         finally:
             self._leaving = None
 
@@ -147,9 +153,7 @@ class Founding:
 
     def _members(self, numbers: list[str]) -> list[str]:
         """Return the canonical numbers, each once; raise `NumberInvalid` or `GroupInvalid`."""
-        if len(numbers) > 2 * MAX_GROUP_MEMBERS:
-            raise GroupInvalid(f"a group has at most {MAX_GROUP_MEMBERS} members besides its founder")
-        members = list(dict.fromkeys(canonical_number(each) for each in numbers))
+        members = list(dict.fromkeys(_numbers(numbers)))
         if self._context.number in members:
             raise GroupInvalid("this account founds the group and is no other member of it")
         if len(members) > MAX_GROUP_MEMBERS:
@@ -160,6 +164,13 @@ class Founding:
         everybody = group.others("")
         made_ms = self._context.groups.made_ms(group.id)
         return GroupView(group_id(group.id), made_ms, group.founder, group.roster.subject, everybody)
+
+
+def _numbers(texts: list[str]) -> list[str]:
+    """Return the canonical numbers; raise `GroupInvalid` for more than could be meant, before any is looked at."""
+    if len(texts) > 2 * MAX_GROUP_MEMBERS:
+        raise GroupInvalid(f"a group has at most {MAX_GROUP_MEMBERS} members besides its founder")
+    return [canonical_number(each) for each in texts]
 
 
 def _subject(text: str) -> str:
