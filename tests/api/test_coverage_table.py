@@ -52,6 +52,30 @@ def test_every_code_has_a_title_and_every_title_a_code() -> None:
     assert sorted(set(V1_TITLES) ^ CODES) == []
 
 
+STATUSES = {
+    **dict.fromkeys((1001, 1002, 1003, 1008, 1009, 1010, 1019, 1020, 1021, 1025), 400),
+    **dict.fromkeys((2000, 2004, 2005, 2006, 2007, 2008, 2009, 2010, 2011, 2012, 2014, 2015, 2016), 400),
+    **{1004: 409, 1005: 403, 1006: 404, 1011: 500, 1012: 404, 1014: 500, 1015: 429, 1016: 503, 1023: 500, 1024: 401},
+    **{1026: 501, 1028: 403, 2001: 404, 2013: 501},
+}
+"""With which HTTP status the original told each code; where that is not known, the likeliest."""
+
+OTHERS = {
+    1005: {401},  # nobody known is calling
+    1009: {405, 409, 413, 415, 422},  # the HTTP that says more than the code
+    1011: {503},  # the same request may succeed later, and clients repeat a 503
+    1014: {409},  # a user that exists: the original's code
+    1023: {503},
+}
+"""Further statuses of ours."""
+
+
+def test_every_code_comes_with_the_status_that_it_had() -> None:
+    for code, row in TABLE.items():
+        allowed = {STATUSES[row.v1_code]} | OTHERS.get(row.v1_code, set())
+        assert row.status in allowed, (code, row)
+
+
 def test_every_code_is_in_the_documentation() -> None:
     section = (ROOT / "docs" / "api.md").read_text().partition("## Errors")[2]
     told = {int(code) for code in re.findall(r"[0-9]{4}", section)} | set(range(2000, 2015))
