@@ -59,7 +59,7 @@ types: setup ## mypy, and each .pyi against its module
 test galera peers clients compose-test: export PYTHONDONTWRITEBYTECODE =
 
 test: setup setup-mysql ## every test; a skip is a failure
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 galera: setup setup-galera ## the database as a cluster of three nodes
 	COREFAST_GALERA=1 $(BIN)/python -m pytest tests/galera

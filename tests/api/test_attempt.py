@@ -128,7 +128,7 @@ def test_a_receiver_whose_answer_drips_has_taken_the_event(monkeypatch):
     async def main():
         async with receiver() as hook:
             hook.behaviour = drip
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(20):
                 assert await attempt(hook.url) == Outcome("evt_1", True, 200)
 
     uvloop.run(main())

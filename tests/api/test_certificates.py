@@ -1,7 +1,6 @@
 """TLS as clients meet it: one certificate on every front, replaced live, and whom webhooks trust."""
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -35,6 +34,7 @@ from corefast.core.settings.certificate import make_authority, make_leaf
 from corefast.errors import SetupError
 from corefast.health import ask_front
 from corefast.wire.gateway import ClaimDeliveries, ReportDeliveries
+from tests.support.programs import free_port
 
 from .real import Business, trade
 from .receiver import Receiver, tls_receiver
@@ -51,12 +51,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.certificate.SETTINGS_POLL_S", 0.05)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def tls_front(b: Business, folder: Path, tls: str = "self-signed", **more: Any) -> AsyncIterator[int]:
     """Run a front that speaks TLS; give its port."""
@@ -71,7 +65,7 @@ async def tls_front(b: Business, folder: Path, tls: str = "self-signed", **more:
     )
     task = asyncio.create_task(serve(config, stop))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 try:
                     await shown(port)
@@ -103,7 +97,7 @@ async def shown(port: int, trusted: str = "", name: str = "localhost") -> bytes:
 async def becomes(ports: list[int], pem: str) -> None:
     """Wait until all of these show the first certificate of *pem*."""
     wanted = x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while [await shown(port) for port in ports] != [wanted] * len(ports):
             await asyncio.sleep(0.05)
 
@@ -157,7 +151,7 @@ def test_every_front_shows_one_certificate_which_an_upload_replaces_while_it_run
             assert await asyncio.to_thread(ask_front, one)
 
             assert (await b.ask("DELETE", EXTERNAL)).status == 200
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(20):
                 while await shown(other) != own:
                     await asyncio.sleep(0.05)
             gone = await b.ask("DELETE", EXTERNAL)

@@ -65,7 +65,7 @@ def test_new_identity_key_has_to_be_acknowledged_before_a_message_leaves(tmp_pat
 
         b.world.relay.replace(Phone(CUSTOMER))
         assert (await b.ask("POST", "/v1/messages", json=TEXT)).status == 201
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (second := (await b.ask("GET", path)).json["contacts"])["acknowledged"]:
                 await asyncio.sleep(0.01)
         assert second["hash"] != first["hash"]

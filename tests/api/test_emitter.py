@@ -62,7 +62,7 @@ async def delivered(webhook: Webhook, delivery: Delivery) -> Outcome:
 async def run(emitter: Emitter, until: asyncio.Event) -> None:
     stop = asyncio.Event()
     running = asyncio.ensure_future(emitter.run(stop))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await until.wait()
         stop.set()
         await running

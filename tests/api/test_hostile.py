@@ -20,7 +20,7 @@ from corefast.store.database import Statement
 from ..core.world import CUSTOMER
 from .real import Business, trade
 
-QUICK_S = 2.0
+QUICK_S = 5.0
 """Within this every attack is refused, and every request of somebody else is answered, however busy the machine."""
 
 TEXT = {"to": CUSTOMER, "text": {"body": "hi"}}

@@ -188,7 +188,7 @@ def test_a_form_that_cannot_be_read_is_refused_and_nothing_kept(tmp_path: Path) 
             headers = {"Authorization": f"Bearer {b.key}", "Content-Type": kind.decode()}
             reply = await b.ask("POST", "/v1/media", data=BytesIO(body), headers=headers)
             assert (name, reply.status, reply.json.get("errors", [{}])[0].get("code")) == (name, 400, code)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while b.world.relay.blobs.growing:
                 await asyncio.sleep(0.01)
         assert not b.world.relay.blobs.kept

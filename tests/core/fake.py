@@ -244,7 +244,7 @@ class Relay:
 
     async def until(self, fact: Callable[[], bool]) -> None:
         """Return once *fact* holds; looked at after each message that came."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not fact():
                 self._changed.clear()
                 await self._changed.wait()

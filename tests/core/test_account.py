@@ -175,7 +175,7 @@ def test_refused_registration_waits_for_the_operator_and_says_why(tmp_path, erro
         world.relay.on_register = lambda register: error
         await world.start(folder=folder)
         await world.relay.until(lambda: len(world.relay.registers) == 2)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             while not world.business.sender.refusal:
                 await asyncio.sleep(0)
         assert (await health(world)).gateway_status == "unregistered"
@@ -195,7 +195,7 @@ def test_a_taken_number_is_claimed_on_the_operators_word_and_only_once(tmp_path)
         await world.start(folder=folder)
         heard = []
         world.business.on_stopped = heard.append
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             while not heard:
                 await asyncio.sleep(0)
         assert "--replace" in heard[0] and heard[0] == world.business.sender.refusal
@@ -442,7 +442,7 @@ def test_damaged_body_that_waits_is_reported_as_failed_and_the_next_is_sent(tmp_
         [failed, *_] = await world.statuses(3)
         assert (failed.kind, failed.message_id, failed.failure.code) == (EventKind.FAILED, first.id, 500)
         assert [world.phone.read(post.parts[0]).body.body for post in world.relay.posts] == ["whole"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while world.business.lanes.queued:  # a reader may see a commit before its writer hears of it
                 await asyncio.sleep(0.001)
 

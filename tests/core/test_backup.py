@@ -66,7 +66,7 @@ def test_a_restored_account_keeps_identity_and_settings_and_uses_no_old_session_
             assert refused.value.code in ("backup.invalid", "parameter.invalid")
         restored = await w.front.call(RestoreBackup("", PASSWORD, made.data))
         assert restored.number == BUSINESS
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(w.relay.attaches) == attaches or not w.core.find(BUSINESS).place.standing.value == "connected":
                 await asyncio.sleep(0.01)
         assert w.relay.attaches[-1].force and len(w.relay.registers) == 1
@@ -98,7 +98,7 @@ def test_a_restored_account_that_never_attached_takes_its_place_after_a_restart(
         await w.start(folder=tmp_path / "second", number="")
         await w.attached()
         assert w.relay.attaches[forced].force
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while await w.core._settings.load(1, "restored") is not None:
                 await asyncio.sleep(0.01)
 

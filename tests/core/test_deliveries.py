@@ -165,7 +165,7 @@ def test_claims_end_with_their_link(tmp_path):
         emitter.close()
         await emitter.closed()
         other = await world.emitter()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(8):
             [again] = await claim(other, wait_ms=1_000)
         assert again == lost
 
@@ -267,7 +267,7 @@ def test_claim_waits_for_the_next_event(tmp_path):
         waiting = asyncio.ensure_future(claim(emitter, wait_ms=10_000))
         await asyncio.sleep(0)
         await world.send("x")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(8):
             assert kinds(await waiting) == [EventKind.SENT]
 
     story(main, tmp_path)

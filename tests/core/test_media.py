@@ -543,7 +543,7 @@ def test_more_media_than_are_remembered_at_a_time_are_fetched_all(tmp_path, monk
         for _ in range(7):
             receive(world, JPEG)
         await world.events(7, EventKind.MESSAGE)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await fetched(world)
         assert len(list((tmp_path / "core" / "media" / "1").iterdir())) == 7
 

@@ -216,7 +216,7 @@ def test_relay_that_says_again_and_again_that_the_list_is_another_one_is_asked_e
         assert len(world.relay.fetched) <= 5
         world.relay.decide = honest
         lane = world.business.lanes.get(CUSTOMER)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await world.statuses(6)
         assert lane.changes == 0
         assert_no_position_used_twice(world.relay.posts)

@@ -24,7 +24,7 @@ def test_a_task_that_takes_a_cancellation_for_a_failure_is_ended_all_the_same():
     async def main():
         task = asyncio.get_running_loop().create_task(stubborn())
         await asyncio.sleep(0)
-        await asyncio.wait_for(end(task), 5)
+        await asyncio.wait_for(end(task), 20)
         assert task.done() and len(rounds) == 2
 
     uvloop.run(main())

@@ -100,7 +100,7 @@ class World:
     async def events(self, count: int, *kinds: EventKind, after: str = "") -> list[Event]:
         """Return the first *count* events (of *kinds*), waiting for them."""
         found: list[Event] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(found) < count:
                 page = await self.front.call(ReadEvents(BUSINESS, after, 1_000, 2_000))
                 found += [event for event in page.events if not kinds or event.kind in kinds]

@@ -34,7 +34,7 @@ class Shop:
 
     async def until(self, kind: EventKind, count: int) -> list:
         """Wait until *count* events of *kind* were told since the start."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while len(found := [event for event in self.events if event.kind == kind]) < count:
                 page = await self.front.call(ReadEvents(BUSINESS, self.cursor, 1_000, 1_000))
                 self.events += page.events

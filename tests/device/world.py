@@ -15,6 +15,7 @@ import uvloop
 
 from corefast.device import Device, Event, Options
 from tests.relay.party import hang_up_all
+from tests.support.programs import free_port
 
 WAIT_S = 20.0
 RELAY_FLAGS = ("--listen", "127.0.0.1:0", "--registration", "open", "--bundle-burst", "1000", "--post-burst", "100000")
@@ -108,7 +109,8 @@ class World:
 
     @classmethod
     async def start(cls, folder: Path, *flags: str) -> "World":
-        """Start a relay of its own in *folder*."""
+        """Start a relay of its own in *folder*, at a port that it finds free again after a kill."""
+        flags = ("--listen", f"127.0.0.1:{free_port()}", *flags)
         relay = await Program.start("corefast.relay", "--data-dir", str(folder / "relay"), *RELAY_FLAGS, *flags)
         return cls(folder, (await relay.line())["url"], relay)
 

@@ -40,7 +40,7 @@ class Memory:
         self.heard.set()
 
     async def until(self, condition) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition(self):
                 self.heard.clear()
                 await self.heard.wait()

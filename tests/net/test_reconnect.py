@@ -77,7 +77,7 @@ def test_peer_is_not_handed_out_before_on_open_is_done(run):
         link = Reconnecting("127.0.0.1", server.port, CLIENT, codec, Memory(), on_open=on_open)
         link.start()
         waiting = asyncio.ensure_future(link.peer())
-        await asyncio.wait_for(second_try.wait(), 5)
+        await asyncio.wait_for(second_try.wait(), 20)
         assert link.current is None
         assert not waiting.done()
         gate.set()

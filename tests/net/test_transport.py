@@ -249,7 +249,7 @@ def test_peer_that_does_not_read_cannot_hold_a_closed_link(run, monkeypatch):
                 peer.notify(Note(bytes(MAX_MESSAGE_BYTES // 2)))
             await asyncio.sleep(0)
             peer.close()
-            await asyncio.wait_for(peer.closed(), 2)
+            await asyncio.wait_for(peer.closed(), 4)
             assert ours.losses == [None]
 
     run(main())

@@ -31,7 +31,7 @@ def test_sigterm_lets_the_program_end_by_itself():
     assert child.stdout is not None
     assert json.loads(child.stdout.readline()) == {"ready": "test"}
     child.send_signal(signal.SIGTERM)
-    out, _ = child.communicate(timeout=10)
+    out, _ = child.communicate(timeout=20)
     assert (out, child.returncode) == ("bye\n", 0)
 
 
@@ -49,7 +49,7 @@ def test_sigterm_lets_the_program_end_by_itself():
 )
 def test_the_exit_code_tells_how_it_ended(body: str, code: int, shown: str):
     child = start(HEAD + "async def main(stop):\n" + body)
-    _, err = child.communicate(timeout=10)
+    _, err = child.communicate(timeout=20)
     assert child.returncode == code
     assert shown in err and "canary-7" not in err
 
@@ -80,7 +80,7 @@ def is_running(pid: int) -> bool:
 
 def test_a_child_whose_parent_is_gone_does_not_start():
     child = start(WAITING, COREFAST_PARENT="1999999999")
-    _, err = child.communicate(timeout=10)
+    _, err = child.communicate(timeout=20)
     assert child.returncode == 2
     assert "is gone" in err
 

@@ -134,7 +134,7 @@ class Party:
         self.is_lost, self.ended = True, error
         self._news.set()
 
-    async def until(self, test: Callable[[], Any], timeout_s: float = 10.0) -> None:
+    async def until(self, test: Callable[[], Any], timeout_s: float = 20.0) -> None:
         """Wait until *test* holds of what came."""
         async with asyncio.timeout(timeout_s):
             while not test():

@@ -190,7 +190,7 @@ def test_a_file_that_is_being_removed_is_not_prolonged_and_what_is_stored_in_its
             async def remove_and_be_slow(name):
                 call = shop.peer.call(TouchBlob(touched)) if name == touched else put(shop, b"again")
                 calls[name] = asyncio.ensure_future(call)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     while not relay._files._turn(name)._waiters:
                         await asyncio.sleep(0.001)
                 await remove(name)

@@ -1,4 +1,4 @@
-"""`kill -9` of each program, and of `up`, while 200 messages are being posted.
+"""`kill -9` of each program, and of `up`, while 120 messages are being posted.
 
 Every 201 is on the phone exactly once and every event at the webhook, no status is missing, and no chain position
 was ever used for two ciphertexts.
@@ -16,9 +16,9 @@ from tests.support.journal import positions_used_twice
 from tests.support.programs import Phone
 
 NUMBER = "491713920010"
-COUNT = 200
+COUNT = 120
 POSTERS = 4
-KILL_AT = (30, 90, 150)
+KILL_AT = (20, 55, 90)
 """After so many accepted messages; three times, because once may hit a quiet moment."""
 
 
