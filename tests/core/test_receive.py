@@ -7,6 +7,7 @@ from corefast.address import Address
 from corefast.core.account.duties import SWEEP_MS
 from corefast.core.receive.batch import Batch
 from corefast.core.store.inbound import InboundKind
+from corefast.errors import StoreFull
 from corefast.store.database import Unit
 from corefast.wire.body import Text
 from corefast.wire.content import Content, Read, encode_content
@@ -284,6 +285,30 @@ def test_failed_commit_brings_the_message_again_and_nothing_is_lost(tmp_path):
         await world.send("answer")
         await world.statuses(2)
         assert phone.read(world.relay.posts[0].parts[0]).body.body == "answer"
+
+    story(main, tmp_path)
+
+
+def test_frame_behind_one_whose_commit_failed_comes_again_after_it(tmp_path):
+    async def main(world):
+        phone = await meet(world)
+        await deliver(world, phone.write("first"))
+        context, attached = world.business.context, len(world.relay.attaches)
+
+        def fail_once():
+            context.database.set_prelude(context.lease._prelude)
+            raise StoreFull("the disk is full")
+
+        context.database.set_prelude(fail_once)
+        items = phone.write("second"), phone.write("third")
+        for item in items:
+            world.relay.deliver(item)
+        await world.relay.peer.closed()
+        await world.relay.until(lambda: len(world.relay.attaches) > attached)
+        await world.attached()
+        await deliver(world, *items)
+        texts = [event.text for event in await world.events(3, EventKind.MESSAGE)]
+        assert texts == ["first", "second", "third"]
 
     story(main, tmp_path)
 

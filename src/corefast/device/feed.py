@@ -61,7 +61,7 @@ class Feed:
             batch: list[Event] = [*self._take_notices(), *await self._next_stored()]
             if batch:
                 yield batch
-            elif self._has_ended:
+            elif self._has_ended and not self._news.is_set():  # what came while the store was asked is told first
                 return
             else:
                 await self._news.wait()

@@ -73,11 +73,14 @@ class Intake:
 
     async def work(self) -> None:
         """Take what the relay said, in order."""
+        failed: Peer | None = None
         while True:
             await self._queued.wait()
             self._queued.clear()
             queue, self._queue, self._items = self._queue, deque(), 0
             for peer, messages in _by_peer(queue):
+                if peer is failed:  # its items come again, behind those that could not be stored
+                    messages = [message for message in messages if not isinstance(message, Deliver)]
                 try:
                     await self._take(peer, messages)
                 except Exception as error:
@@ -86,6 +89,7 @@ class Intake:
                     code = error.code if isinstance(error, CorefastError) else CorefastError.code
                     self._feed.tell(Offline(code, "what the relay sent could not be stored; trying again"))
                     peer.close()
+                    failed = peer
 
     async def _take(self, peer: Peer, messages: list[Any]) -> None:
         items: list[Item] = []

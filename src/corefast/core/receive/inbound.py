@@ -90,7 +90,8 @@ class Inbound:
             while cold := [lane for lane in lanes.values() if not lane.is_loaded]:
                 await self._lanes.loaded(cold[0])
                 known = await self._known(items)
-            self._commit(peer, items, known, lanes)
+            if peer.is_open:  # else a frame before this one may have failed; the relay brings both again, in order
+                self._commit(peer, items, known, lanes)
 
     async def _known(self, items: list[Item]) -> set[Key]:
         """Return the messages among *items* that are stored; read again if one was committed while we read."""
