@@ -8,6 +8,7 @@ import pytest
 from corefast.device import Device, MessageReceived, Options, Ready, StatusChanged, Stopped
 from corefast.device.connection import Connection
 from corefast.device.profile import Profile
+from corefast.device.store.outbox import State
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.wire.messages import Kind, PostBatch
 from tests.device.test_resend import talk
@@ -48,6 +49,16 @@ def positions(bodies):
     return [(message.ratchet_key, message.counter) for message in map(SignalMessage.parse, inner)]
 
 
+async def encrypt_offline(w, home, count):
+    """Have a phone encrypt messages that nobody sees."""
+    device = await Device.open(w.home(home), None, w.alice)
+    for n in range(count):
+        message_id = await device.send_text(w.bob, f"offline {n}")
+        while (await device.status(message_id))[0] is not State.ENCRYPTED:
+            pass
+    await device.close()
+
+
 async def send(author, reader, text):
     await author.device.send_text(reader.device.number, text)
     await reader.until(MessageReceived, text=text)
@@ -68,6 +79,7 @@ def test_older_copy_is_refused_and_goes_on_with_new_sessions_on_its_owners_word(
                 async with w.device(w.alice) as alice:
                     await alice.until(Ready)
                 await w.restart_relay()
+            await encrypt_offline(w, older, 3)
             async with w.device(w.alice, older) as copy:
                 await copy.device.send_text(w.bob, "of the copy")
                 [end] = await copy.until(Stopped)

@@ -84,6 +84,8 @@ class Profile:
         self.groups = GroupDirectory(GroupStore(database, vault))
         self._lock = lock
         self._account: Account | None = None
+        self._is_newest = False
+        """The relay has agreed, to this process, that no copy of this home went on after it."""
 
     @classmethod
     async def open(cls, home: Path, number: str, options: Options) -> "Profile":
@@ -146,7 +148,13 @@ class Profile:
             self.groups.trim()
 
     async def commit_encrypted(self, unit: Unit) -> list[Rows]:
-        """Commit, within a turn, a unit that encrypted something; an older copy of this home has counted fewer."""
+        """Commit, within a turn, a unit that encrypted something; an older copy of this home has counted fewer.
+
+        It counts once the relay has agreed that this home is the newest: nothing leaves before, and a copy that
+        encrypts on its own must not catch up.
+        """
+        if not self._is_newest:
+            return await self.database.commit(unit)
         commit_seq = self.account.commit_seq + 1
         self.keys.save_commit_seq(unit, commit_seq)
         returned = await self.database.commit(unit)
@@ -157,18 +165,20 @@ class Profile:
         """Have a token for the next attach: committed before the relay hears of it, so a crash between is a retry."""
         async with self.turn():
             if not self.account.next_token:
-                await self._save_tokens(self.account.token, self.random(_TOKEN_BYTES))
+                next_token, unit = self.random(_TOKEN_BYTES), Unit()
+                self.keys.save_tokens(unit, self.account.token, next_token)
+                await self.database.commit(unit)
+                self._account = self.account._replace(next_token=next_token)
 
     async def end_move(self) -> None:
-        """Note that the relay knows us by the new token."""
+        """Note that the relay knows us by the new token, before anything is posted; it counts."""
         async with self.turn():
-            await self._save_tokens(self.account.next_token, b"")
-
-    async def _save_tokens(self, token: bytes, next_token: bytes) -> None:
-        unit = Unit()
-        self.keys.save_tokens(unit, token, next_token)
-        await self.database.commit(unit)
-        self._account = self.account._replace(token=token, next_token=next_token)
+            token, commit_seq, unit = self.account.next_token, self.account.commit_seq + 1, Unit()
+            self.keys.save_tokens(unit, token, b"")
+            self.keys.save_commit_seq(unit, commit_seq)
+            await self.database.commit(unit)
+            self._account = self.account._replace(token=token, next_token=b"", commit_seq=commit_seq)
+            self._is_newest = True
 
     async def set_registered(self, at_ms: int, device: int) -> None:
         """Remember that the relay knows us, as *device* of the number."""
