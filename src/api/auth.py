@@ -139,12 +139,19 @@ def _question(token: bytes, digest: bytes) -> CheckKey | CheckToken:
 
 
 def read_basic(request: Request) -> tuple[str, str]:
-    """Return user name and password of Basic credentials (RFC 7617, UTF-8); raise `LoginRefused`."""
+    """Return user name and password of Basic credentials (RFC 7617); raise `LoginRefused`.
+
+    They are UTF-8, or else Latin-1, as some older clients write them.
+    """
     found = _BASIC.fullmatch(request.header(b"authorization"))
     try:
-        decoded = base64.b64decode(found[1], validate=True).decode() if found else ""
+        raw = base64.b64decode(found[1], validate=True) if found else b""
     except ValueError:
-        decoded = ""
+        raw = b""
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        decoded = raw.decode("latin-1")
     name, colon, password = decoded.partition(":")
     if not colon:
         raise LoginRefused("send the user name and the password: Authorization: Basic …")

@@ -1,6 +1,7 @@
 """What programs written for the original send and it never minded: slashes, nulls, marks, forms, another header."""
 
 import asyncio
+import base64
 import gzip
 from io import BytesIO
 from pathlib import Path
@@ -108,6 +109,19 @@ def test_a_login_without_a_new_password_is_written_in_many_ways(tmp_path: Path) 
         for body in (b"", b" \n", b"null", b"{}", b'{"new_password":""}', b'{"new_password":null}'):
             reply = await b.ask("POST", "/v1/users/login", headers=headers, data=body)
             assert reply.status == 200 and reply.json["users"][0]["token"], body
+
+    trade(main, tmp_path)
+
+
+def test_a_password_beyond_ascii_may_come_in_either_charset(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        user = {"username": "joerg.smith", "password": "Größe-Straße-1"}
+        assert (await b.ask("POST", "/v1/users", json=user)).status == 201
+        for charset in ("utf-8", "latin-1"):
+            for password, status in ((user["password"], 200), ("Größe-Straße-2", 401)):
+                raw = f"{user['username']}:{password}".encode(charset)
+                headers = {"Authorization": f"Basic {base64.b64encode(raw).decode()}"}
+                assert (await b.ask("POST", "/v1/users/login", headers=headers)).status == status
 
     trade(main, tmp_path)
 

@@ -56,6 +56,16 @@ assert all(answer["messages"][0]["id"].startswith("gBGG") for answer in answers)
 size, body = client.download_media(config.connection.upload_media(io.BytesIO(PDF), "application/pdf"))
 assert (size, body.read()) == (len(PDF), PDF)
 
+client.session = config.connection.session  # groups log in by it
+group = client.groups.create("Friends")
+assert client.groups.list() == [{"id": group.id}]
+client.groups.update_group(group.id, "Customers")
+path = f"/v1/groups/{group.id}/participants"  # who takes part came by links to open; here somebody is added
+assert config.connection.post(path, json={"wa_ids": [DEMO]}).status_code == 200
+sent = client.send_message(group.id, "Hello all", recipient_type=client.GROUP_RECIPIENT)
+assert sent["messages"][0]["id"].startswith("gBGG")
+client.groups.remove_participants(group.id, [DEMO])
+
 assert client.healthcheck()["health"]["gateway_status"] == "connected"
 assert client.create_backup("Correct-Horse-2")
 print("done")
