@@ -23,6 +23,9 @@ from corefast.store.database import Unit
 from corefast.wire.content import Content, GroupNews, GroupTag
 from corefast.wire.gateway import Accepted
 
+_LOADS_AT_ONCE = 32
+"""Lanes of one group that are read from the database side by side."""
+
 
 class Broadcast:
     """Speaks to groups."""
@@ -113,7 +116,7 @@ class Broadcast:
             cold = [lane for lane in lanes if not lane.is_loaded]
             if not cold:
                 return lanes, chain
-            await self._lanes.loaded(cold[0])
+            await asyncio.gather(*(self._lanes.loaded(lane) for lane in cold[:_LOADS_AT_ONCE]))
 
     async def _commit(self, group: Group, chain: Chain, lanes: list[Lane], announcement: Announcement) -> bytes:
         if self._lanes.queued + len(lanes) > MAX_WAITING_MESSAGES:

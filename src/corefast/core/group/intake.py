@@ -82,13 +82,18 @@ class Intake:
         context, groups = self._context, self._context.groups
         before = groups.get(tag.id)
         after = take_roster(before, tag, lane.number, context.number)
-        is_full = len(groups) >= MAX_GROUPS or groups.count(lane.number) >= MAX_GROUPS_OF_FOUNDER
-        if after is None or before is None and is_full:
+        if after is None or before is None and not self._has_room(lane.number):
             return
         self._changed.add(tag.id)
         groups.put(self._unit, after, context.clock())
         if before is not None and not set(before.others("")) <= set(after.others("")):
             groups.outdate(self._unit, tag.id)
+
+    def _has_room(self, founder: str) -> bool:
+        """Tell whether another group of that founder is taken; what we found ourselves counts apart."""
+        groups = self._context.groups
+        theirs = len(groups) - groups.count(self._context.number)
+        return theirs < MAX_GROUPS and groups.count(founder) < MAX_GROUPS_OF_FOUNDER
 
     def _join(self, lane: Lane, device: int, tag: GroupTag) -> None:
         receiver = _receiver(lane, device, tag.id) or GroupReceiver(tag.id)
