@@ -18,6 +18,7 @@ _MEDIA = b"media\0"
 _encode_medium = msgspec.msgpack.Encoder().encode
 _MESSAGE_TAIL = bytes(8)
 _EVENT_TAIL = bytes(7) + b"\x01"
+_SAID_TAIL = bytes(7) + b"\x02"
 
 
 class Ids:
@@ -37,6 +38,17 @@ class Ids:
     def row_of(self, message_id: bytes) -> int | None:
         """Return the row of an id of ours, None for any other."""
         return self._row(message_id, _MESSAGE_TAIL)
+
+    def said_id(self, row: int) -> bytes:
+        """Return the 16 bytes by which the members of a group know a message of ours to all of them."""
+        return self._seal(row.to_bytes(8, "big") + _SAID_TAIL)
+
+    def said_of(self, message_id: bytes) -> int | None:
+        """Return the row of an id of ours in a group, None for any other."""
+        return self._row(message_id, _SAID_TAIL)
+
+    def is_ours(self, message_id: bytes) -> bool:
+        return self.row_of(message_id) is not None or self.said_of(message_id) is not None
 
     def event_id(self, position: int) -> str:
         return _EVENT + _encode(self._seal(position.to_bytes(8, "big") + _EVENT_TAIL))

@@ -38,11 +38,13 @@ class Messages:
 
     async def _load(self, request: GetMessage) -> MessageView:
         context = self._context
-        if (outbound := parse_outbound(request.id)) is not None and (row := context.ids.row_of(outbound)) is not None:
-            if (said := await context.said.load(row)) is not None:
-                return group_view(said, request.id, self._feed)
-            if (message := await context.messages.load(row)) is not None:
-                return outbound_view(message, request.id, self._feed)
+        if (outbound := parse_outbound(request.id)) is not None:
+            if (row := context.ids.row_of(outbound)) is not None:
+                if (message := await context.messages.load(row)) is not None:
+                    return outbound_view(message, request.id, self._feed)
+            elif (row := context.ids.said_of(outbound)) is not None:
+                if (said := await context.said.load(row)) is not None:
+                    return group_view(said, request.id, self._feed)
         elif (inbound := parse_inbound(request.id)) is not None:
             if (received := await context.inbound.load(inbound)) is not None:
                 return inbound_view(received, request.id, self._feed)

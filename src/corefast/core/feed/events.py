@@ -83,8 +83,9 @@ class Feed:
         facts = (ids.event_id(row.position), self._context.shard, row.position, _KINDS[row.kind], row.at_ms, row.number)
         if row.kind in _OF_OURS:
             extra, failure = row.extra, failure_of(row.failure)
-            message_id = outbound_id(ids.message_id(extra.group_message or row.ref))
-            group = group_id(extra.group) if extra.group else ""
+            if not extra.group:
+                return Event(*facts, outbound_id(ids.message_id(row.ref)), failure=failure, opaque=extra.opaque)
+            message_id, group = outbound_id(ids.said_id(extra.group_message)), group_id(extra.group)
             return Event(*facts, message_id, failure=failure, opaque=extra.opaque, group=group)
         if row.kind in _COLLECTED:
             return Event(*facts, count=row.ref)
@@ -111,7 +112,7 @@ class Feed:
         """Return a quoted message's id as clients see it: one of ours, or the peer's."""
         if reply_to is None or len(reply_to) != 16:
             return ""
-        return inbound_id(reply_to) if self._context.ids.row_of(reply_to) is None else outbound_id(reply_to)
+        return outbound_id(reply_to) if self._context.ids.is_ours(reply_to) else inbound_id(reply_to)
 
     def _waiter(self) -> asyncio.Future[None]:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -74,7 +74,7 @@ class Cast:
         context, announcement, name = self._context, self._announcement, self._group.id
         chain = self._begin(chain, lanes)
         at_ms, head = context.clock(), context.next_message.take()
-        self.head_id = context.ids.message_id(head)
+        self.head_id = context.ids.said_id(head)
         self._expires_ms = at_ms + announcement.ttl_ms if announcement.ttl_ms else 0
         content = announcement.write(self.head_id, at_ms)
         plaintext = encode_content(content)

@@ -224,8 +224,8 @@ class Batch:
             message = self._context.ids.row_of(message_id)
             if message is not None:
                 self._statuses.read(self.unit, message, lane.peer, at_ms)
-                if len(self._context.groups):
-                    self._statuses.read_part(self.unit, message, lane.peer, at_ms)
+            elif (said := self._context.ids.said_of(message_id)) is not None:
+                self._statuses.read_part(self.unit, said, lane.peer, at_ms)
         metrics.core_received.labels("read").inc()
 
     def _put_mark(self, lane: Lane, item: Item, at_ms: int) -> None:

@@ -60,8 +60,10 @@ class Claims:
             return None
         if row.fingerprint != claim.fingerprint:
             raise IdempotencyMismatch("this idempotency key was used for another request")
-        to = row.number or group_id(row.group)
-        return Accepted(outbound_id(self._context.ids.message_id(row.message)), to, replayed=True)
+        ids = self._context.ids
+        if row.group:
+            return Accepted(outbound_id(ids.said_id(row.message)), group_id(row.group), replayed=True)
+        return Accepted(outbound_id(ids.message_id(row.message)), row.number, replayed=True)
 
     def put(self, unit: Unit, claim: Claim, message: int, peer: int, at_ms: int) -> None:
         self._context.idempotency.put(unit, claim.digest, claim.fingerprint, message, peer, at_ms)
