@@ -56,8 +56,9 @@ class Groups:
         self._accept = accept
 
     async def known(self) -> list[GroupView]:
-        """Return all groups, also those that we are in no more."""
-        return [self._view(group) for group in await self._profile.groups.store.all()]
+        """Return all groups by their subjects; those that we are in no more are last."""
+        views = [self._view(group) for group in await self._profile.groups.store.all()]
+        return sorted(views, key=lambda view: (not view.is_member, view.subject, view.id))
 
     async def get(self, group_id: bytes) -> GroupView:
         """Return one group; raise `GroupMissing`."""

@@ -38,7 +38,7 @@ _STATUS = Statement("SELECT state, failure FROM outbox WHERE id = ?")
 _STATUS_SAID = Statement("SELECT state, failure FROM outbox WHERE said = ? AND what = 1 ORDER BY state LIMIT 1")
 _PUT_CIPHER = Statement("INSERT OR IGNORE INTO group_cipher (said, chain_id, iteration, body) VALUES (?, ?, ?, ?)")
 _SWEEP_CIPHERS = Statement(
-    "DELETE FROM group_cipher WHERE said NOT IN (SELECT said FROM outbox WHERE state < 2 AND said IS NOT NULL)"
+    "DELETE FROM group_cipher WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE said = group_cipher.said AND state < 2)"
 )
 _SWEEP = Statement("DELETE FROM outbox WHERE what IN (2, 5) AND state >= 2 AND at_ms < ?")
 _PURGE = Statement("UPDATE outbox SET content = x'' WHERE content <> x'' AND state >= 2 AND at_ms < ?")
