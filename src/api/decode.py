@@ -17,6 +17,8 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`(?: - at `\$\.?([^`
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{1,20})?")
+_FORGIVABLE = re.compile(r"got `null`|Expected `[^`]*array[^`]*`, got `object`")
+_NUMBERED = re.compile("[0-9]{1,5}")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 
 _WORDS = {
@@ -40,25 +42,36 @@ class JsonBody:
     def decode(self, body: bytes) -> Any:
         """Return the struct; raise `BodyMalformed`, `ParameterMissing` or `ParameterInvalid`.
 
-        A field that is null counts as left out where null is none of its values: clients send all fields they have.
+        A field that is null counts as left out where null is none of its values: clients send all fields they have. An
+        object of numbered fields is the list that PHP makes such a one of when it has gaps, or is told to.
         """
         if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and depth_of(body) > MAX_JSON_DEPTH:
             raise ParameterInvalid(f"JSON nests at most {MAX_JSON_DEPTH} levels deep here")
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:
-            if "got `null`" in str(error):
+            if _FORGIVABLE.search(str(error)):
                 with contextlib.suppress(msgspec.ValidationError):
-                    return msgspec.convert(_without_nulls(msgspec.json.decode(body)), self._shape)
+                    return msgspec.convert(_forgive(msgspec.json.decode(body)), self._shape)
             raise explain(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BodyMalformed(f"Unable to decode json from the request: {_syntax(error, body)}") from None
 
+    def settle(self, body: bytes) -> bytes:
+        """Return *body* for who passes it on: as it is, or as `decode` had to read it. Raises what `decode` raises."""
+        self.decode(body)
+        try:
+            self._decode(body)
+        except msgspec.ValidationError:
+            return msgspec.json.encode(_forgive(msgspec.json.decode(body)))
+        return body
 
-def _without_nulls(value: Any) -> Any:
+
+def _forgive(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+        kept = {name: _forgive(each) for name, each in value.items() if each is not None}
+        return list(kept.values()) if kept and all(_NUMBERED.fullmatch(name) for name in kept) else kept
+    return [_forgive(each) for each in value] if isinstance(value, list) else value
 
 
 def depth_of(body: bytes) -> int:

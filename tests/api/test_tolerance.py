@@ -66,6 +66,39 @@ def test_a_field_that_is_null_counts_as_left_out() -> None:
     uvloop.run(main())
 
 
+def test_a_list_may_come_as_an_object_of_numbered_fields() -> None:
+    async def main() -> None:
+        async with front() as api:
+            rows = {"0": {"id": "a", "title": "A"}, "2": {"id": "c", "title": "C", "description": None}}
+            action = {"button": "Menu", "sections": {"0": {"rows": rows}}}
+            message = {"type": "interactive", "interactive": {"type": "list", "body": {"text": "x"}, "action": action}}
+            assert (await api.send(json={"to": SEND["to"], **message})).status == 201
+            (section,) = api.core.sent()[0].body.sections
+            assert [row.id for row in section.rows] == ["a", "c"]
+            for wrong in ({}, {"a": rows["0"]}, {"0": rows["0"], "x": rows["2"]}, {"-1": rows["0"]}, {"9" * 5_000: {}}):
+                action["sections"] = [{"rows": wrong}]
+                reply = await api.send(json={"to": SEND["to"], **message})
+                assert (reply.status, reply.v1_code) == (400, 1009) and "has to be a list" in reply.details
+
+    uvloop.run(main())
+
+
+@pytest.mark.covers("PATCH /v1/settings/application", "GET /v1/settings/application")
+def test_settings_are_read_as_leniently_and_keep_what_is_null_otherwise(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        path = "/v1/settings/application"
+        change = {"sent_status": None, "webhooks": {"url": "https://shop.example/hook", "message": None}, "mine": None}
+        assert (await b.ask("PATCH", path, json=change | {"media": {"auto_download": {"1": "image"}}})).status == 200
+        told = (await b.ask("GET", path)).json["settings"]["application"]
+        assert (told["webhooks"]["url"], told["sent_status"]) == ("https://shop.example/hook", True)
+        assert told["media"]["auto_download"] == ["image"] and "mine" not in told
+        assert (await b.ask("PATCH", path, json={"webhooks": {"url": None}, "mine": None})).status == 200
+        told = (await b.ask("GET", path)).json["settings"]["application"]
+        assert told["webhooks"]["url"] == "" and told["mine"] is None
+
+    trade(main, tmp_path)
+
+
 def test_a_byte_order_mark_is_no_part_of_the_body() -> None:
     async def main() -> None:
         async with front() as api:

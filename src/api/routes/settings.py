@@ -62,8 +62,7 @@ class SettingsRoutes:
         caller = await self._keys.require(request, Scope.ADMIN)
         body = await request.body()
         self._object.decode(body)
-        self._body.decode(body)
-        await self._core.call(PatchApplication(caller.account, body), ApplicationView)
+        await self._core.call(PatchApplication(caller.account, self._body.settle(body)), ApplicationView)
         return answer_json(200, MetaAnswer())
 
     async def _patch_groups(self, request: Request) -> Answer:
