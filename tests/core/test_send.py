@@ -4,7 +4,7 @@ import time
 import pytest
 
 from corefast.core.send import results
-from corefast.errors import RemoteRefused
+from corefast.errors import Overloaded, RemoteRefused, StoreError
 from corefast.wire.body import Text
 from corefast.wire.gateway import EventKind, Idempotency, Send, State
 from corefast.wire.messages import PostState
@@ -253,6 +253,31 @@ def test_bundle_with_a_bad_signature_starts_nothing_and_loses_nothing(tmp_path, 
         world.phone.upload = good
         await world.relay.until(lambda: len(world.relay.posts) == 1)
         assert texts(world) == ["patient"]
+
+    story(main, tmp_path)
+
+
+@pytest.mark.parametrize("error", [StoreError("the database is closed"), Overloaded("the database is behind")])
+def test_result_that_no_database_takes_is_asked_for_again(error, tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.send.results._COMMIT_RETRY_MS", 20)
+
+    async def main(world):
+        world.relay.decide = lambda post: None
+        await world.send("hello")
+        await world.relay.until(lambda: len(world.relay.posts) == 1)
+        database, refused = world.business.context.database, []
+
+        def refuse(unit, callback):
+            refused.append(unit)
+            database.commit_then = commit
+            raise error
+
+        commit, database.commit_then = database.commit_then, refuse
+        world.relay.decide = lambda post: PostState.STORED
+        world.relay.answer(world.relay.posts[0], PostState.STORED)
+        await world.relay.until(lambda: len(world.relay.posts) == 2)
+        assert len(refused) == 1 and world.relay.posts[0] == world.relay.posts[1]
+        assert [event.kind for event in await world.statuses(1)] == [EventKind.SENT]
 
     story(main, tmp_path)
 
