@@ -186,6 +186,23 @@ def test_devices_of_all_members_read_and_show_where_it_was_said(tmp_path, relay_
     run(main)
 
 
+def test_device_that_is_linked_later_knows_who_has_left_though_the_founder_is_away(tmp_path, relay_url):
+    async def main():
+        async with circle(tmp_path, relay_url, "bob", "cay") as c:
+            async with c.world.device(c.world.alice, home="ann") as ann:
+                await ann.until(Ready)
+                c.phones["ann"] = ann
+                group = await found(c, "ann", "Dinner", "bob", "cay")
+            await c.cay.device.groups.leave(group)
+            await c.bob.until(GroupChanged, left=[c.number("cay")])
+            tablet = await c.stack.enter_async_context(linked(c.world, c.bob, "tablet"))
+            await tablet.until(GroupChanged)
+            members = [c.world.alice, c.number("bob")]
+            assert (await tablet.device.groups.get(group)).members == members
+
+    run(main)
+
+
 # ── who comes and who goes ─────────────────────────────────────────────────────────────────────────────────────────
 
 

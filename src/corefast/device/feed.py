@@ -99,14 +99,21 @@ class Feed:
         if rows:
             self._shown_seq = rows[-1].seq
             self._has_waiting = True
-        return [await self._with_subject(stored_event(row)) for row in rows]
+        return await self._with_subjects([stored_event(row) for row in rows])
 
-    async def _with_subject(self, event: Stored) -> Stored:
-        """Add what the group is called that a message was said in."""
-        if not isinstance(event, MessageReceived | MessageSent) or event.group is None:
-            return event
-        group = await self._profile.groups.store.load(event.group)
-        return msgspec.structs.replace(event, subject=group.roster.subject) if group is not None else event
+    async def _with_subjects(self, events: list[Stored]) -> list[Event]:
+        """Return *events* with what the groups are called that messages were said in."""
+        told: list[Event] = []
+        subjects: dict[bytes, str] = {}
+        for event in events:
+            if not isinstance(event, MessageReceived | MessageSent) or event.group is None:
+                told.append(event)
+                continue
+            if event.group not in subjects:
+                group = await self._profile.groups.store.load(event.group)
+                subjects[event.group] = group.roster.subject if group is not None else ""
+            told.append(msgspec.structs.replace(event, subject=subjects[event.group]))
+        return told
 
 
 def _on_shown(error: Exception | None) -> None:

@@ -243,8 +243,9 @@ class Groups:
         ]
 
     def _news_copy(self, group: Group) -> list[OutboxRow]:
-        """Return the roster for our other devices."""
-        tag = GroupTag(group.id, b"", group.roster)
+        """Return the roster for our other devices, without those who left since it was made."""
+        here = [each for each in group.roster.members if each not in group.gone]
+        tag = GroupTag(group.id, b"", msgspec.structs.replace(group.roster, members=here))
         news = draft(self._profile, group.founder, GroupNews(), group=tag)
         return self._siblings.copies(news.id, news.at_ms, news.recipient, news.content)
 
