@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 import uvloop
 
+from ..core.world import CUSTOMER
 from ..support.fake_core import KEY
 from ..support.pictures import JPEG, PDF, PNG
 from .front import AUTH, SEND, front
@@ -193,6 +194,20 @@ def test_a_file_may_come_in_a_form(tmp_path: Path) -> None:
             assert (found.body, found.headers["content-type"]) == (file, kind)
         assert (await b.ask("POST", PHOTO, data=form(JPEG, "image/jpeg"), headers=key)).status == 200
         assert (await b.ask("GET", PHOTO)).body == JPEG
+
+    trade(main, tmp_path)
+
+
+def test_a_type_may_have_the_name_that_programs_give_it(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        headers = {"Authorization": f"Bearer {b.key}", "Content-Type": "image/jpg"}
+        item = (await b.ask("POST", "/v1/media", data=JPEG, headers=headers)).json["media"][0]
+        sent = await b.ask("POST", "/v1/messages", json={"to": CUSTOMER, "type": "image", "image": item})
+        assert sent.status == 201
+        assert (await b.ask("GET", f"/v1/media/{item['id']}")).headers["content-type"] == "image/jpeg"
+        assert (await b.ask("POST", PHOTO, data=JPEG, headers=headers)).status == 200
+        assert (await b.ask("GET", PHOTO)).headers["content-type"] == "image/jpeg"
+        assert (await b.ask("POST", "/v1/media", data=PNG, headers=headers)).v1_code == 1009
 
     trade(main, tmp_path)
 

@@ -464,6 +464,7 @@ def test_a_type_is_borne_out_by_the_first_bytes(mime):
 def test_a_type_is_written_plainly_or_refused():
     assert read_mime("Audio/OGG;codecs=opus") == "audio/ogg; codecs=opus"
     assert read_mime("application/vnd.ms-excel") == "application/vnd.ms-excel"
+    assert read_mime("image/JPG") == "image/jpeg" and read_mime("audio/mp3; x=y") == "audio/mpeg; x=y"
     check_head("text/plain", b"anything")
     for text in (
         "",

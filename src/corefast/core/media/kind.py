@@ -33,10 +33,24 @@ _ACTIVE = frozenset({"image/svg+xml"})
 
 UNKNOWN_TYPE = "application/octet-stream"
 
+_SPELLINGS = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "audio/mp3": "audio/mpeg",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+    "audio/x-aac": "audio/aac",
+    "video/3gp": "video/3gpp",
+    "application/x-pdf": "application/pdf",
+}
+"""Names that no registry has and that programs and type detectors use all the same."""
+
 
 def read_mime(text: str) -> str:
-    """Return a MIME type in its plain spelling; raise `MediaUnfit` where it is none, or one that nobody may send."""
-    mime = "; ".join(part.strip() for part in text.lower().split(";"))
+    """Return a MIME type in its registered spelling; raise `MediaUnfit` where it is none, or nobody may send it."""
+    kind, *parameters = (part.strip() for part in text.lower().split(";"))
+    mime = "; ".join((_SPELLINGS.get(kind, kind), *parameters))
     if not is_mime(mime):
         raise MediaUnfit("Content-Type has to be the MIME type of the file, such as image/jpeg")
     if bare(mime) in _ACTIVE:

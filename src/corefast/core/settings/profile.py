@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from corefast.core.context import Context
+from corefast.core.media.kind import bare, read_mime
 from corefast.core.store.settings import SettingStore
 from corefast.errors import ParameterInvalid, PhotoUnknown
 from corefast.limits import MAX_PHOTO_BYTES, MAX_PROFILE_NAME_CHARACTERS, MAX_SETTINGS_BYTES, PHOTO_PART_BYTES
@@ -150,16 +151,17 @@ class Profile:
             await self._context.database.commit(unit)
             await self._drop_pieces()
             return PhotoView("", 0, "")
-        lead = _LEADS.get(request.mime)
+        mime = bare(read_mime(request.mime))
+        lead = _LEADS.get(mime)
         if lead is None:
             raise ParameterInvalid("a photo is image/jpeg or image/png, as its Content-Type says")
         first = await self._load(_piece(request.upload, 0)) or b""
         if not first.startswith(lead):
-            raise ParameterInvalid(f"the body is no {request.mime}")
+            raise ParameterInvalid(f"the body is no {mime}")
         for part in range(1, request.parts):
             if await self._load(_piece(request.upload, part)) is None:
                 raise ParameterInvalid("a piece of the photo is missing; send it once more")
-        view, unit = PhotoView(request.upload, request.parts, request.mime), Unit()
+        view, unit = PhotoView(request.upload, request.parts, mime), Unit()
         self._store.put(unit, self._account, PHOTO, msgspec.json.encode(view))
         await self._context.database.commit(unit)
         await self._drop_pieces()
