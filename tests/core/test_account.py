@@ -10,7 +10,7 @@ from corefast.core.app import Core
 from corefast.core.config import CoreConfig
 from corefast.endpoint import stock
 from corefast.endpoint.stock import KeyKind
-from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, RemoteRefused, SetupError
+from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, Overloaded, RemoteRefused, SetupError
 from corefast.limits import SIGNED_PREKEY_LIFE_MS
 from corefast.store.database import Statement, Unit
 from corefast.wire.gateway import (
@@ -163,6 +163,32 @@ def test_restored_copy_goes_on_with_new_sessions_and_ids_on_the_operators_word(t
         assert after[-1].id not in {post.id for post in before}
         events = await world.statuses(6)
         assert not {event.id for event in events[2:]} & {event.id for event in original}
+
+    story(main, tmp_path)
+
+
+def test_copy_that_commits_on_its_own_does_not_catch_up_with_what_the_relay_has_seen(tmp_path):
+    async def main(world):
+        await world.send("before")
+        await world.statuses(2)
+        copy = world.folder / "copy"
+        engine.current.copy(world.folder / "core", copy)
+        await world.send("after")
+        await world.statuses(4)
+        seen, attaches = world.relay.batches[-1].commit_seq, world.relay.attaches
+        await world.restart()
+        await world.attached()
+        assert attaches[-1].commit_seq >= seen
+        world.relay.on_attach = lambda attach: Overloaded("not now")
+        for _ in range(2):
+            known = len(attaches)
+            await world.stop()
+            await world.start(folder=copy)
+            for _ in range(5):
+                await world.send("on its own")
+            assert world.business.context.lease.commit_seq > seen
+            await world.relay.until(lambda known=known: len(attaches) > known + 1)
+            assert all(attach.commit_seq < seen for attach in attaches[known:])
 
     story(main, tmp_path)
 

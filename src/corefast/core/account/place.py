@@ -165,12 +165,13 @@ class Place:
             context.keys.save_tokens(unit, account.token, next_token)
             await context.database.commit(unit)
             account.next_token = next_token
-        attach = Attach([context.shard], account.token, account.next_token, context.lease.commit_seq, force=self._adopt)
+        commit_seq = context.lease.commit_seq if account.attach_seq is None else account.attach_seq
+        attach = Attach([context.shard], account.token, account.next_token, commit_seq, force=self._adopt)
         attached: Attached = await peer.call(attach)
         unit = Unit()
-        context.keys.save_tokens(unit, account.next_token, b"")
+        context.keys.save_attached(unit, account.next_token)
         await context.database.commit(unit)
-        account.token, account.next_token = account.next_token, b""
+        account.token, account.next_token, account.attach_seq = account.next_token, b"", None
         return attached
 
     async def _refused(self, error: RemoteRefused) -> None:

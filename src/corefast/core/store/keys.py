@@ -19,7 +19,10 @@ PHASE_NEW, PHASE_REGISTERED, PHASE_SUPERSEDED = 0, 1, 2
 
 
 class AccountRow(msgspec.Struct):
-    """What the account row holds; all but *number* and *phase* is secret."""
+    """What the account row holds; the keys and tokens are secret.
+
+    *attach_seq* is the commit number to attach with, None where that is the last one.
+    """
 
     number: str
     phase: int
@@ -28,6 +31,7 @@ class AccountRow(msgspec.Struct):
     id_key: bytes
     token: bytes = b""
     next_token: bytes = b""
+    attach_seq: int | None = None
 
 
 async def load_accounts(database: Database) -> list[int]:
@@ -56,7 +60,7 @@ class KeyStore:
         return self._vault.open("account", row_key(self.account, column.encode()), sealed)
 
     _LOAD = Statement(
-        "SELECT number, phase, own_keys, link_key, id_key, token, next_token FROM account WHERE account = ?"
+        "SELECT number, phase, attach_seq, own_keys, link_key, id_key, token, next_token FROM account WHERE account = ?"
     )
 
     async def load(self) -> AccountRow | None:
@@ -64,9 +68,10 @@ class KeyStore:
         rows = await self._database.fetch(self._LOAD, self.account)
         if not rows:
             return None
-        number, phase, *sealed = rows[0]
+        number, phase, attach_seq, *sealed = rows[0]
         columns = ("own_keys", "link_key", "id_key", "token", "next_token")
-        return AccountRow(number, phase, *(self._open(c, s) for c, s in zip(columns, sealed, strict=True)))
+        secrets = {column: self._open(column, each) for column, each in zip(columns, sealed, strict=True)}
+        return AccountRow(number=number, phase=phase, attach_seq=attach_seq, **secrets)
 
     _CREATE = Statement(
         "INSERT INTO account (account, number, phase, own_keys, link_key, id_key, token, next_token)"
@@ -88,6 +93,13 @@ class KeyStore:
     def save_tokens(self, unit: Unit, token: bytes, next_token: bytes) -> None:
         """Store the token that the relay knows and the one that it is about to know."""
         unit.add(self._TOKENS, self._seal("token", token), self._seal("next_token", next_token), self.account, rows=1)
+
+    _ATTACHED = Statement("UPDATE account SET attach_seq = NULL WHERE account = ?")
+
+    def save_attached(self, unit: Unit, token: bytes) -> None:
+        """Note that the relay knows us by *token* and agrees that no copy went further."""
+        self.save_tokens(unit, token, b"")
+        unit.add(self._ATTACHED, self.account)
 
     _OWN_KEYS = Statement("UPDATE account SET own_keys = ? WHERE account = ?")
     _PUT = Statement("INSERT INTO own_prekey (account, kind, id, made_ms, sealed) VALUES (?, ?, ?, ?, ?)")

@@ -28,11 +28,17 @@ class Lease:
         "SELECT epoch, commit_seq FROM lease WHERE account = ?1 AND shard = ?2",
     )
 
+    _KEEP_ATTACH_SEQ = Statement(
+        "UPDATE account SET attach_seq = (SELECT commit_seq FROM lease WHERE account = ?1 AND shard = ?2)"
+        " WHERE attach_seq IS NULL"
+    )
+
     async def take(self) -> None:
-        """Move the epoch up; from here on every commit is fenced."""
+        """Move the epoch up; from here on every commit is fenced, and none moves the number to attach with."""
         floor = Span(FIRST_ACCOUNT, self.shard).floor
         unit = Unit()
         unit.add(self._TAKE, FIRST_ACCOUNT, self.shard, floor, floor)
+        unit.add(self._KEEP_ATTACH_SEQ, FIRST_ACCOUNT, self.shard)
         [[row]] = await self._database.commit(unit)
         self.epoch, self.commit_seq = row
         self._database.set_prelude(self._prelude)
