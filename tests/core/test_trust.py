@@ -51,6 +51,26 @@ async def kinds(world, count):
     return [event.kind for event in await world.events(count)]
 
 
+def test_ids_that_a_failed_commit_took_put_no_later_message_under_the_old_identity(tmp_path):
+    async def main(world):
+        await deliver(world, (await meet(world)).write("hello"))
+        heal = world.break_commits()
+        for _ in range(5):
+            assert await refused(world.send("never")) == "store.full"
+        heal()
+        stock = world.relay.registers[-1].prekeys
+        stock.one_time.pop()
+        stock.one_time_kem.pop()
+        await deliver(world, (await meet(world, another_phone(world))).write("it is me"))
+        await world.restart()
+        await world.attached()
+        sent = await world.send("welcome")
+        await world.events(1, EventKind.DELIVERED)
+        assert (await world.view(sent.id)).state == State.DELIVERED
+
+    story(main, tmp_path)
+
+
 # ── policy ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

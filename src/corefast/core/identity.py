@@ -26,6 +26,8 @@ def see_identity(context: Context, unit: Unit, lane: Lane, identity: bytes) -> T
         forget_ties(context, unit, lane)
         if lane.identity:  # it is not damaged, so we know that this is another one
             after = context.next_message.last
+            # Also over a restart no later message has an id below that, whatever became of the last ones.
+            context.floors.keep(unit, after, context.events.last)
     lane.standing = msgspec.structs.replace(
         lane.standing, since_ms=now_ms, after=after, is_acknowledged=trust is Trust.NEW
     )
