@@ -147,6 +147,23 @@ def test_a_login_without_a_new_password_is_written_in_many_ways(tmp_path: Path) 
     trade(main, tmp_path)
 
 
+def test_a_login_that_sets_the_password_again_ends_no_token(tmp_path: Path) -> None:
+    async def main(b: Business) -> None:
+        async def status(token: str) -> int:
+            return (await b.ask("GET", "/v1/users/admin", headers={"Authorization": f"Bearer {token}"})).status
+
+        first = await b.token()
+        again = await b.login(new_password=PASSWORD)
+        assert again.status == 200
+        assert await status(first) == await status(again.json["users"][0]["token"]) == 200
+        assert (await b.login(new_password="Other-Pass-1")).status == 200
+        async with asyncio.timeout(5):
+            while await status(first) == 200:  # a front remembers it for half a second
+                await asyncio.sleep(0.05)
+
+    trade(main, tmp_path)
+
+
 def test_a_password_beyond_ascii_may_come_in_either_charset(tmp_path: Path) -> None:
     async def main(b: Business) -> None:
         user = {"username": "joerg.smith", "password": "Größe-Straße-1"}

@@ -115,12 +115,15 @@ class Users:
     # ── tokens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def login(self, request: Login) -> LoggedIn:
-        """Check the password, change it where asked to, and return a token."""
+        """Check the password, change it where asked to, and return a token.
+
+        The same password again is no change, and ends no token: some clients log in with a new password every time.
+        """
         user = await self._authenticate(request)
-        if request.new_password:
-            if user.is_first and request.new_password == request.password:
-                raise ParameterInvalid("`new_password` has to be another one")
+        if request.new_password and request.new_password != request.password:
             user = await self._change(user, request.new_password, "new_password")
+        elif user.is_first and request.new_password:
+            raise ParameterInvalid("`new_password` has to be another one")
         elif user.is_first:
             raise PasswordUnchanged("Password must be changed: log in with new_password")
         expires_s = self._process.clock() // 1_000 + TOKEN_LIFE_S
