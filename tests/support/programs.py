@@ -100,7 +100,7 @@ class Program:
             self.process.kill()
         await self._end
 
-    async def stop(self, timeout_s: float = 5.0) -> int:
+    async def stop(self, timeout_s: float = 10.0) -> int:
         """SIGTERM; return the exit code."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
@@ -202,7 +202,7 @@ class System:
             await self.http.close()
             self.http = None
         assert self.program is not None
-        return await self.program.stop(6)
+        return await self.program.stop()
 
     # ── as a business ──────────────────────────────────────────────────────────────────────────────────────────────
 
