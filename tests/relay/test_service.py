@@ -10,7 +10,7 @@ import pytest
 from corefast.errors import RemoteRefused
 from corefast.limits import CODE_LIFE_MS, CODE_TRIES, KEM_PREKEY_FLOOR, MESSAGE_TTL_MS, PREKEY_FLOOR
 from corefast.protocol.keys import KeyPair
-from corefast.relay.service import UPLOAD_BURST
+from corefast.relay.service import ATTACH_BURST, UPLOAD_BURST
 from corefast.wire.messages import (
     Address,
     FetchBundle,
@@ -304,6 +304,40 @@ def test_newer_connection_of_a_phone_cuts_the_older(tmp_path):
             await old.until(lambda: old.is_lost)
             assert old.evicted == "attach.superseded"
             await new.until(lambda: new.drained_after)
+
+    play(main)
+
+
+def test_phone_with_a_token_is_known_again_after_a_restart_and_is_no_core(tmp_path):
+    async def main():
+        async with relay_at(tmp_path, post_burst=2) as (_, url):
+            phone = await Party(url).connect()
+            await phone.register(PHONE)
+            await phone.attach(next_token=TOKENS[1], commit_seq=7)
+            phone.post(*(envelope(n, PHONE) for n in range(3)), commit_seq=9)
+            await phone.until(lambda: len(phone.results) == 3)
+            assert list(phone.results.values()).count(PostState.REFUSED) == 1, "its posts are limited"
+        async with relay_at(tmp_path) as (_, url):
+            copy = await Party(url, phone.key).connect()
+            assert await refused(copy.attach()) == "attach.superseded"
+            assert await refused(copy.attach(next_token=TOKENS[2], commit_seq=9)) == "attach.superseded"
+            wish = {"token": TOKENS[1], "next_token": TOKENS[2]}
+            assert await refused(copy.attach(**wish, commit_seq=8)) == "attach.superseded"
+            await copy.attach(**wish, commit_seq=9)
+
+    play(main)
+
+
+def test_phone_that_attaches_again_and_again_is_slowed_down(tmp_path):
+    async def main():
+        clock = Clock()
+        async with relay_at(tmp_path, clock) as (_, url):
+            phone = await Party(url).join(PHONE)
+            for _ in range(ATTACH_BURST - 1):
+                await phone.attach()
+            assert await refused(phone.attach()) == "rate.limited"
+            clock.now_ms += 1_000
+            await phone.attach()
 
     play(main)
 

@@ -72,6 +72,10 @@ REGISTRATION_REFILL_PER_S = 0.5
 MAX_FOUND_NUMBERS = 1_000
 """Numbers looked up by one message."""
 
+ATTACH_BURST = 60
+ATTACH_REFILL_PER_S = 1.0
+"""Attaches of one phone: each is a commit, and the next may come on the same connection."""
+
 UPLOAD_BURST = 20
 UPLOAD_REFILL_PER_S = 0.2
 """Uploads of prekeys and pins of one device: they cost signature checks and a slow hash."""
@@ -109,6 +113,7 @@ class Service:
         self._files = files
         self._ending: set[asyncio.Task[None]] = set()
         self._claim_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
+        self._attach_rate = Buckets(ATTACH_BURST, ATTACH_REFILL_PER_S)
         self._upload_rate = Buckets(UPLOAD_BURST, UPLOAD_REFILL_PER_S)
         self._join_rate = Buckets(REGISTRATION_BURST, REGISTRATION_REFILL_PER_S)
         self._clock = clock
@@ -169,6 +174,8 @@ class Service:
         device = self._registry.find_link(client.link_key)
         if device is None:
             raise NumberUnknown("this link key has no number; register it first")
+        if not wish.shards:
+            self._limit(self._attach_rate, device.row)
         shards = _check_shards(wish.shards, device.account.shards)
         self._attachments.move(device.row, wish)
         presence.evict(device, shards, "attach.superseded", besides=client)
