@@ -13,6 +13,7 @@ is "$(code -H "$key" -H 'Content-Type: application/json; charset=utf-8' -d "$tex
 is "$(code -H "$key" -H 'Content-Type:' -d "$text" "$API/v1/messages")" 201
 is "$(code -H "authorization: bearer $KEY" -d "$text" "$API/v1/messages")" 201
 is "$(code -H "D360-API-KEY: $KEY" -d "$text" "$API/v1/messages")" 201
+for path in webhook phone_number templates; do is "$(code -H "D360-API-KEY: $KEY" "$API/v1/configs/$path")" 200; done
 is "$(code -H "$key" -H 'Transfer-Encoding: chunked' -d "$text" "$API/v1/messages")" 201
 is "$(code --http1.0 -H "$key" -d "$text" "$API/v1/messages")" 201
 is "$(code --http2 -H "$key" -d "$text" "$API/v1/messages")" 201

@@ -22,6 +22,7 @@ if "first" in sys.argv:
     sys.exit(print("done"))
 
 client = whatsappez.WhatsApp(API, basic(PASSWORD), PASSWORD)
+whatsappez.WhatsApp(API, basic(PASSWORD), PASSWORD)  # a second one sets the same password again, and ends no token
 users = client.user
 assert users.createUser("ann.smith", "Ann-Smith-1")["users"] == [{"username": "ann.smith"}]
 assert users.createUser("ann.smith", "Ann-Smith-1")["errors"][0]["code"] == 1014
