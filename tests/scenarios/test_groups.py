@@ -51,6 +51,16 @@ async def announce(business: Business, group: str, text: str, key: str) -> str:
     raise AssertionError("the message was never accepted")
 
 
+def check_that_nothing_is_in_clear(business: Business, group: str) -> None:
+    """Neither subject nor words are in a file of the business or its relay, and no log names the group."""
+    for file in business.folder.rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert b"Regulars" not in content and b"hello from Ann" not in content, file
+            if "logs" in file.parts:
+                assert group.encode() not in content and ANN.encode() not in content, file
+
+
 def test_group_talks_changes_and_goes_on_after_the_core_was_killed(tell: Tell, business: Business):
     async def story() -> None:
         receiver = business.receiver
@@ -105,6 +115,7 @@ def test_group_talks_changes_and_goes_on_after_the_core_was_killed(tell: Tell, b
         assert "without Bob" not in bob.texts
         for phone in phones:
             await phone.stop()
+        check_that_nothing_is_in_clear(business, group)
 
     tell(story())
     assert positions_used_twice(business.journal) == []

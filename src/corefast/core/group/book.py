@@ -48,7 +48,7 @@ class Groups:
 
     async def load(self) -> None:
         for group, made_ms in await self.store.load():
-            self._keep(group, made_ms)
+            self.keep(group, made_ms)
 
     def names(self) -> list[bytes]:
         return list(self._packed)
@@ -68,11 +68,7 @@ class Groups:
         """Add a group to *unit*, or its new roster, and use it from now on; `doubt` it where the unit fails."""
         made_ms = self._made_ms.get(group.id, now_ms)
         self.store.put(unit, group, made_ms)
-        self._keep(group, made_ms)
-
-    def keep(self, group: Group, made_ms: int) -> None:
-        """Use what is committed."""
-        self._keep(group, made_ms)
+        self.keep(group, made_ms)
 
     def doubt(self, name: bytes) -> None:
         """Note that memory may be ahead of the database."""
@@ -84,10 +80,11 @@ class Groups:
             found = await self.store.load(name)
             self._forget(name)
             for group, made_ms in found:
-                self._keep(group, made_ms)
+                self.keep(group, made_ms)
             self._doubtful.discard(name)
 
-    def _keep(self, group: Group, made_ms: int) -> None:
+    def keep(self, group: Group, made_ms: int) -> None:
+        """Use a group as it is stored, or is about to be."""
         if group.id not in self._packed:
             self._founders[group.founder] += 1
         self._packed[group.id] = _encode(group)
