@@ -23,14 +23,14 @@ from corefast.wire.messages import Item
 
 
 class Intake:
-    """`lanes`: those whose ties have moved. `undo` where the unit failed."""
+    """`lanes`: those whose ties have moved. `done` after the commit of the unit, `undo` where it failed."""
 
     def __init__(self, context: Context, unit: Unit, lanes: set[Lane]) -> None:
         self._context = context
         self._unit = unit
         self._lanes = lanes
         self._heard: set[tuple[Lane, int, bytes]] = set()
-        self._changed: set[bytes] = set()
+        self._changed: dict[bytes, Group] = {}
         self.has_leaves = False
         """Somebody left a group of ours."""
 
@@ -74,6 +74,12 @@ class Intake:
             if lane.ties is not None and (snapshot := lane.ties.receivers.get((device, name))) is not None:
                 self._context.groups.store.put_receiver(self._unit, lane.peer, device, name, snapshot)
 
+    def done(self) -> None:
+        """Note that the unit is committed; look again where memory says something else, be it newer or older."""
+        for name, group in self._changed.items():
+            if self._context.groups.get(name) != group:
+                self._context.groups.doubt(name)
+
     def undo(self) -> None:
         for name in self._changed:
             self._context.groups.doubt(name)
@@ -84,10 +90,13 @@ class Intake:
         after = take_roster(before, tag, lane.number, context.number)
         if after is None or before is None and not self._has_room(lane.number):
             return
-        self._changed.add(tag.id)
-        groups.put(self._unit, after, context.clock())
+        self._put(after)
         if before is not None and not set(before.others("")) <= set(after.others("")):
             groups.outdate(self._unit, tag.id)
+
+    def _put(self, group: Group) -> None:
+        self._changed[group.id] = group
+        self._context.groups.put(self._unit, group, self._context.clock())
 
     def _has_room(self, founder: str) -> bool:
         """Tell whether another group of that founder is taken; what we found ourselves counts apart."""
@@ -102,8 +111,7 @@ class Intake:
 
     def _leave(self, lane: Lane, group: Group) -> None:
         groups = self._context.groups
-        self._changed.add(group.id)
-        groups.put(self._unit, group.without(lane.number), self._context.clock())
+        self._put(group.without(lane.number))
         groups.outdate(self._unit, group.id)
         if group.founder == self._context.number:
             groups.store.put_leave(self._unit, group.id, lane.number)

@@ -159,6 +159,7 @@ class Inbound:
         for other, seq in repeats:
             other.notify(Ack([seq]))
         batch.repair.done()
+        batch.groups.done()
         if batch.media:
             self.on_media(batch.media)
         if batch.groups.has_leaves:
