@@ -5,6 +5,7 @@ import sqlite3
 import time
 from contextlib import AsyncExitStack
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -14,7 +15,8 @@ from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.resend import HOUR_MS
 from corefast.limits import MAX_RESENDS
 from corefast.store.database import Unit
-from corefast.wire.content import ResendRequest
+from corefast.wire.body import Text
+from corefast.wire.content import ResendRequest, Unsupported, decode_content, encode_content
 from tests.device.test_linking import linked
 from tests.device.world import World, run
 
@@ -95,6 +97,33 @@ def test_message_for_a_lost_session_arrives_after_all_once_and_under_its_id(tmp_
                 await alice.device.send_text(w.bob, "last")
                 await bob.until(MessageReceived, text="last")
                 assert [e for e in bob.events if isinstance(e, Unreadable)] == []
+
+    run(main)
+
+
+def test_resend_of_what_only_a_later_release_knows_takes_the_place_of_its_record(tmp_path, relay_url, monkeypatch):
+    def of_a_later_release(content):
+        return encode_content(content).replace(b"\x92\x00\x63", b"\x92\x63\x01")  # a body of kind 99
+
+    async def main():
+        w = World(tmp_path, relay_url)
+        monkeypatch.setattr("corefast.device.resending.encode_content", of_a_later_release)
+        async with w.device(w.alice) as alice:
+            async with w.device(w.bob) as bob:
+                await bob.until(Ready)
+                await talk(alice, bob)
+            change(w.home(w.bob), ("DELETE FROM session",))
+            row = draft(alice.device._profile, w.bob, Text("lost"))
+            content = msgspec.structs.replace(decode_content(row.content), body=Unsupported(99))
+            await alice.device._accept(Unit(), [row._replace(content=of_a_later_release(content))])
+            async with w.device(w.bob) as bob:
+                await bob.until(Unreadable, id=row.id)
+                await bob.until(MessageReceived, id=row.id, body=Unsupported(99))
+                await alice.device.send_text(w.bob, "next")
+                await bob.until(MessageReceived, text="next")
+                told = [event for event in bob.events if isinstance(event, MessageReceived | Unreadable)]
+                assert [type(event) for event in told[-3:]] == [Unreadable, MessageReceived, MessageReceived]
+                assert sum(event.id == row.id for event in told) == 2
 
     run(main)
 
