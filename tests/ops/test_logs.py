@@ -44,7 +44,7 @@ def test_lines_are_json_bounded_and_without_values_of_others():
     assert events[:5] == ["ready", "detail", "it broke", "it broke", "from a library"]
     assert "49123123456" not in done.stderr
     assert lines[2]["exception"].startswith("builtins.KeyError\n")
-    assert "corefast.errors.StoreFull: no space left" in lines[3]["exception"]
+    assert "corefast.errors.store.StoreFull: no space left" in lines[3]["exception"]
     assert events.count("flood") <= 2 * logs.MAX_LINES_PER_S
     assert done.stdout == ""
 
