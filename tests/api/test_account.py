@@ -5,6 +5,7 @@ from base64 import b64encode
 import pytest
 import uvloop
 
+from api.vname import name_in
 from corefast.store.database import Statement
 
 from .numbers import desk
@@ -184,6 +185,45 @@ def test_what_cannot_be_registered_says_what_to_change(tmp_path):
             await d.relay.close()
             away = await d.ask("POST", "/v1/account", WANTED)
             assert (away.status, away.v1_code) == (503, 1011)
+
+    uvloop.run(main())
+
+
+def field(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+DETAILS = b"\x08\x96\x01" + field(2, b"ent:wa") + field(4, "Käse & Söhne".encode())
+ORIGINAL = field(1, DETAILS) + field(2, b"\xff" * 64)
+
+
+@pytest.mark.parametrize(
+    ("cert", "name"),
+    [
+        (ORIGINAL, "Käse & Söhne"),
+        (b"ACME GmbH\n", "ACME GmbH"),
+        (ORIGINAL[:-1], ""),
+        (field(1, DETAILS + b"\x80" * 11), ""),
+        (field(1, field(4, b"a\0b")), ""),
+        (field(1, field(4, b"x" * 120) + field(4, b"\xff")), ""),
+        (b"\x0b\0", ""),
+        (b"\x0a", ""),
+    ],
+)
+def test_name_is_that_of_the_originals_certificate_or_the_text_itself(cert, name):
+    assert name_in(b64encode(cert).decode()) == name
+
+
+@pytest.mark.covers("POST /v1/account")
+def test_number_at_work_is_named_by_its_certificate_where_it_has_no_name(tmp_path):
+    async def main():
+        async with desk(tmp_path, registration="open") as d:
+            assert (await d.ask("POST", "/v1/account", WANTED | {"cert": b64encode(b"\0").decode()})).status == 201
+            for cert in (ORIGINAL, b"Another name"):
+                again = await d.ask("POST", "/v1/account", WANTED | {"cert": b64encode(cert).decode()})
+                assert again.status == 201
+                profile = (await d.ask("GET", "/v1/settings/business/profile")).json["settings"]["business"]["profile"]
+                assert profile["name"] == "Käse & Söhne"
 
     uvloop.run(main())
 

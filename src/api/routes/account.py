@@ -1,7 +1,6 @@
 """/v1/account: registering numbers at the relay; and the pin that protects one."""
 
 import re
-from base64 import b64decode
 
 from api.answer import V1, Answer, answer_json
 from api.auth import ACCOUNT_HEADER, Keys
@@ -12,6 +11,7 @@ from api.request import Request
 from api.resource import Resource
 from api.schema import MetaAnswer
 from api.shapes import account as shapes
+from api.vname import name_in
 from corefast.address import canonical_number
 from corefast.errors import (
     NumberInvalid,
@@ -20,7 +20,6 @@ from corefast.errors import (
     RegistrationRefused,
     ScopeMissing,
 )
-from corefast.limits import MAX_PROFILE_NAME_CHARACTERS
 from corefast.wire.gateway import KeyView, Scope
 from corefast.wire.registration import (
     AccountDropped,
@@ -34,7 +33,6 @@ from corefast.wire.registration import (
     VerifyAccount,
 )
 
-MAX_CERTIFICATE_CHARACTERS = 65_536
 MAX_CODE_CHARACTERS = 64
 _METHODS = ("sms", "voice")
 _SHARDS = (1, 2, 4, 8, 16, 32)
@@ -65,7 +63,7 @@ class Accounts:
             raise ParameterInvalid("`method` has to be sms or voice")
         if wanted.pin and not _PIN.fullmatch(wanted.pin):
             raise ParameterInvalid("`pin` has to be 6 digits")
-        name = _name_in(wanted.cert)
+        name = name_in(wanted.cert)
         number = _number(caller, wanted.cc, wanted.phone_number)
         return _tell(await self._core.call(RegisterAccount(number, name, wanted.pin), Registration))
 
@@ -133,20 +131,6 @@ def _number(caller: KeyView, cc: str, rest: str) -> str:
     if not caller.may_choose and number != caller.account:
         raise ScopeMissing("only the administrator registers further numbers; log in as one")
     return number
-
-
-def _name_in(cert: str) -> str:
-    """Return the readable text in a certificate; nothing where there is none."""
-    if not cert:
-        raise ParameterMissing("`cert` is missing or empty")
-    if len(cert) > MAX_CERTIFICATE_CHARACTERS:
-        raise ParameterInvalid(f"`cert` has at most {MAX_CERTIFICATE_CHARACTERS} characters")
-    try:
-        content = b64decode(cert, validate=True)
-    except ValueError:
-        raise ParameterInvalid("`cert` has to be base64") from None
-    text = content.decode(errors="replace").replace("\ufffd", "\0").strip()
-    return text if text.isprintable() and len(text) <= MAX_PROFILE_NAME_CHARACTERS else ""
 
 
 _REGISTERING = (*CALLER, *BODY, "registration.refused", "relay.away", *AWAY)

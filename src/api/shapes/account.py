@@ -14,7 +14,7 @@ class AccountRequest(msgspec.Struct, frozen=True):
     cc: CountryCode
     phone_number: PhoneNumber
     method: Annotated[str, Meta(description="sms or voice; how the relay's operator hands out codes is theirs.")]
-    cert: Annotated[str, Meta(description="Base64; readable text in it becomes the name in the answer.")]
+    cert: Annotated[str, Meta(description="Base64: the original's certificate or a text; the name in it becomes ours.")]
     pin: Annotated[str, Meta(description="6 digits, where the number has two-step verification")] = ""
 
 

@@ -101,6 +101,7 @@ class Registrations:
         async with self._lock:
             known = self._numbers.serving(number)
             if known is not None and not known.sender.refusal:
+                await _name(known, request.name)
                 return Registration(number, request.name or number, is_done=True)
             if known is not None and known.place.is_superseded:
                 raise RegistrationRefused(known.sender.refusal)
@@ -185,6 +186,12 @@ class Registrations:
         unit = Unit()
         self._store.put(unit, business.context.account, SETTING, msgspec.json.encode(asked))
         await self._process.database.commit(unit)
+
+
+async def _name(business: Business, name: str) -> None:
+    """Give a number that is at work the name of its certificate, where it has none."""
+    if name and not business.context.name:
+        await business.profile.rename(name)
 
 
 def _refusal(error: RemoteRefused) -> RegistrationRefused:
