@@ -61,6 +61,9 @@ def test_a_field_that_is_null_counts_as_left_out() -> None:
             assert plain.body.body == "Hello world!" and medium.media is not None
             required = await api.send(json=SEND | {"text": {"body": None}})
             assert (required.v1_code, required.details) == (1009, "`text.body` has to be a string, not null")
+            for unknown, code in (("1e400", 1009), ('"\xff"', 1025), ('"\\ud800"', 1025), ('"\\uZZZZ"', 1025)):
+                broken = f'{{"to":"49123123456","recipient_type":null,"text":{{"body":"x"}},"x":{unknown}}}'
+                assert (await api.send(data=broken.encode("latin-1"))).v1_code == code
             listed = {"type": "contacts", "contacts": [None]}
             assert (await api.send(json=SEND | listed)).v1_code == 1009
 
