@@ -8,6 +8,7 @@ import pytest
 
 from corefast.address import Address
 from corefast.device import IdentityNews, MessageReceived, Ready, StatusChanged, Unreadable, sending
+from corefast.device.connection import Connection
 from corefast.device.receiving import Delivery
 from corefast.device.sending import Sending
 from corefast.errors import CreditExceeded
@@ -42,6 +43,32 @@ def test_list_of_devices_that_cannot_be_fails_the_message_and_nothing_after_it(t
             monkeypatch.setattr(PreKeys, "take_bundle", take_bundle)
             await bob.device.send_text(w.alice, "after")
             assert (await alice.until(MessageReceived))[0].text == "after"
+
+    run(main)
+
+
+def test_message_overtakes_none_that_the_relay_gives_back_later(tmp_path, relay_url, monkeypatch):
+    notify = Connection.notify
+
+    async def main():
+        w = World(tmp_path, relay_url)
+        async with w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await alice.until(Ready), await bob.until(Ready)
+            await bob.device.send_text(w.alice, "0")
+            await alice.until(MessageReceived)
+            monkeypatch.setattr(Connection, "notify", lambda self, message: None)
+            sending = bob.device._sending
+            given_back = [await bob.device.send_text(w.alice, text) for text in "12"]
+            while len(sending._posted) < 2:
+                await bob.device.status(given_back[0])
+            monkeypatch.setattr(Connection, "notify", notify)
+            for message_id in given_back:
+                await sending.take_results([PostResult(message_id, PostState.DEVICES_CHANGED, 1)])
+                await bob.device.send_text(w.alice, "after one that came back")
+                for _ in range(100):
+                    await bob.device.status(message_id)
+            told = [event.text for event in await alice.until(MessageReceived, 4)]
+            assert told == ["1", "2", *["after one that came back"] * 2]
 
     run(main)
 

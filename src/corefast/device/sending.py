@@ -209,6 +209,8 @@ class Sending:
         """Encrypt and post what waits in *lane*, until nothing does."""
         while lane.waiting or lane.returned:
             await self._wait_for_room()
+            if lane.needs_bundle:
+                await self._wait_for_results(number)
             lane.take_back()
             damaged = [row for row in lane.waiting if not row.content]
             if damaged:
@@ -267,6 +269,7 @@ class Sending:
                 return []
             if not peer.is_accepted and profile.options.identity_policy is Policy.BLOCK:
                 raise IdentityUnacknowledged("the peer's identity key changed, and the new one is not accepted")
+            lane.take_back()
             rows = list(lane.waiting)[:_LANE_BATCH]
             correspondents = {device: peer.use(device) for device in peer.reachable_devices()}
             version = peer.devices_version or FIRST_VERSION
@@ -325,6 +328,7 @@ class Sending:
         lane = self._lane(row.recipient)
         lane.needs_bundle = True
         lane.returned.append(row._replace(parts=None))
+        self._room.set()
         self._wake(row.recipient)
 
     def _settle(self, rows: Sequence[OutboxRow]) -> None:
@@ -335,6 +339,13 @@ class Sending:
 
     async def _wait_for_room(self) -> None:
         while len(self._posted) >= MAX_UNANSWERED_POSTS:
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), RETRY_MS / 1_000)
+
+    async def _wait_for_results(self, number: str) -> None:
+        """Let all come back that was posted for an older list of devices: what is later must not overtake it."""
+        while self.has_posted(number):
             self._room.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), RETRY_MS / 1_000)
