@@ -254,6 +254,14 @@ BAD_FORMS = {
         b"--x\r\ncontent-disposition: form-data; filename*" + b"9" * 5_000 + b"=a\r\n\r\nb\r\n--x--",
         1009,
     ),
+    "parts of a name": (
+        b"multipart/form-data; boundary=x",
+        b"--x\r\ncontent-disposition: form-data; filename*=a; filename*0=b\r\n\r\nb\r\n--x--",
+        1009,
+    ),
+    "a long type": (b"multipart/form-data; boundary=x; a=" + b";" * 2_000, b"--x--", 1009),
+    "a long head": (b"multipart/form-data; boundary=x", b"--x\r\na: " + b";" * 2_000 + b"\r\n\r\nb\r\n--x--", 1009),
+    "many parts": (b"multipart/form-data; boundary=x", b"--x\r\na: b\r\n\r\n\r\n" * 40 + b"--x--", 1009),
     "too much before the file": (b"multipart/form-data; boundary=x", b"y" * 1_100_000 + b"\r\n--x--", 1009),
     "too much behind the file": (
         b"multipart/form-data; boundary=x",
