@@ -28,17 +28,7 @@ from corefast.protocol.start import initiate
 from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
 from corefast.wire.content import Content, encode_content
-from corefast.wire.messages import (
-    Ack,
-    Attach,
-    Deliver,
-    FetchBundle,
-    Part,
-    Post,
-    PostBatch,
-    PostResults,
-    Register,
-)
+from corefast.wire.messages import Ack, Attach, Deliver, FetchBundle, Part, Post, PostBatch, PostResults, Register
 
 BUSINESS = "493023125000"
 TAKEN = (1, 2)

@@ -15,19 +15,7 @@ from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.message import PreKeySignalMessage
 from corefast.protocol.start import accept
 from corefast.wire.content import Content, Read, decode_content, encode_content
-from corefast.wire.messages import (
-    Ack,
-    Deliver,
-    Evicted,
-    Part,
-    Post,
-    PostBatch,
-    PostResults,
-    PreKeyUpload,
-    PublicPreKey,
-    Register,
-    SignedPreKey,
-)
+from corefast.wire.messages import Ack, Deliver, Evicted, Part, Post, PostBatch, PostResults, PreKeyUpload, PublicPreKey, Register, SignedPreKey
 
 cdef int WHISPER = 2
 cdef int PREKEY = 3

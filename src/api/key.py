@@ -14,18 +14,8 @@ from api.local import LINK_WAIT_MS, open_core
 from corefast import logs, process
 from corefast.config import load
 from corefast.errors import CorefastError, SetupError
-from corefast.wire.gateway import (
-    Done,
-    GetWebhook,
-    Keys,
-    KeyView,
-    ListKeys,
-    NewKey,
-    NewKeyMade,
-    RevokeKey,
-    Scope,
-    Webhook,
-)
+from corefast.wire.gateway import Done, Keys, KeyView, ListKeys, NewKey, NewKeyMade, RevokeKey, Scope
+from corefast.wire.webhook import GetWebhook, Webhook
 
 
 async def act(config: KeyConfig) -> None:

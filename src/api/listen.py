@@ -23,7 +23,7 @@ from corefast.address import display_number
 from corefast.config import load
 from corefast.errors import CorefastError, SetupError
 from corefast.limits import MAX_MESSAGE_BYTES
-from corefast.wire.gateway import GetWebhook, SetWebhook, Webhook
+from corefast.wire.webhook import GetWebhook, SetWebhook, Webhook
 
 PATH = "/corefast-listen"
 MAX_REMEMBERED = 10_000

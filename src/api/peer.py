@@ -14,7 +14,7 @@ from corefast import logs, process
 from corefast.address import display_number
 from corefast.config import load
 from corefast.errors import CorefastError, SetupError
-from corefast.wire.gateway import AcceptIdentity, GetPeer, ListPeers, PeerPin, Peers, PeerView, PinPeer
+from corefast.wire.peer import AcceptIdentity, GetPeer, ListPeers, PeerPin, Peers, PeerView, PinPeer
 
 _HASH_REMEDY = "compare the safety number that `corefast peer show {}` prints, then give its hash"
 _REMEDIES = {

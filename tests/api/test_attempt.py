@@ -17,7 +17,8 @@ from api.webhooks.guard import Guard, UrlRefused, may_call
 from api.webhooks.trust import Trust
 from corefast.limits import MAX_WEBHOOK_ANSWER_BYTES
 from corefast.wire.body import Text
-from corefast.wire.gateway import Delivery, Event, EventKind, Outcome, Webhook
+from corefast.wire.event import Event, EventKind
+from corefast.wire.webhook import Delivery, Outcome, Webhook
 
 from ..support.fake_core import FakeCore
 from .receiver import Receiver, answer, receiver, tls_receiver

@@ -4,7 +4,7 @@ import pytest
 
 from api.webhooks.bodies import encode_body
 from corefast.wire.body import Text
-from corefast.wire.gateway import Event, EventKind, Failure, SeenIdentity
+from corefast.wire.event import Event, EventKind, Failure, SeenIdentity
 
 PEER = "49123123456"
 

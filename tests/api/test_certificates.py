@@ -33,7 +33,7 @@ from corefast.core.account.guessing import FREE_TRIES
 from corefast.core.settings.certificate import make_authority, make_leaf
 from corefast.errors import SetupError
 from corefast.health import ask_front
-from corefast.wire.gateway import ClaimDeliveries, ReportDeliveries
+from corefast.wire.webhook import ClaimDeliveries, ReportDeliveries
 from tests.support.programs import free_port
 
 from .real import Business, trade

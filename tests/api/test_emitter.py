@@ -7,17 +7,9 @@ from msgspec import structs
 
 from api.webhooks.emitter import Emitter
 from corefast.errors import LinkLost
-from corefast.wire.gateway import (
-    ClaimDeliveries,
-    Deliveries,
-    Delivery,
-    Done,
-    Event,
-    EventKind,
-    Outcome,
-    ReportDeliveries,
-    Webhook,
-)
+from corefast.wire.event import Event, EventKind
+from corefast.wire.gateway import Done
+from corefast.wire.webhook import ClaimDeliveries, Deliveries, Delivery, Outcome, ReportDeliveries, Webhook
 
 from ..support.fake_core import FakeCore
 

@@ -8,7 +8,8 @@ import uvloop
 from api.webhooks.bodies import encode_body
 from corefast.errors import CursorInvalid, TokenInvalid
 from corefast.wire.body import Text
-from corefast.wire.gateway import CheckKey, Event, EventKind, Events, ReadEvents
+from corefast.wire.event import Event, EventKind, Events, ReadEvents
+from corefast.wire.gateway import CheckKey
 
 from ..support.fake_core import FakeCore
 from .front import front

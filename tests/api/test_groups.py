@@ -8,7 +8,7 @@ import pytest
 from api.webhooks.bodies import encode_body
 from corefast.limits import MAX_GROUP_MEMBERS
 from corefast.wire.content import GroupNews, GroupTag, Roster
-from corefast.wire.gateway import EventKind
+from corefast.wire.event import EventKind
 from tests.core.member import Member
 from tests.core.test_receive import deliver
 from tests.core.world import BUSINESS, CUSTOMER, OTHER

@@ -13,6 +13,7 @@ from api.listen import listen
 from corefast.config import load
 from corefast.errors import SetupError, TokenInvalid
 from corefast.wire import gateway
+from corefast.wire.webhook import GetWebhook, Webhook
 
 from ..support.fake_core import FakeCore, write_secret
 
@@ -76,11 +77,11 @@ def test_keys_are_made_listed_and_revoked(tmp_path, capsys):
 def test_the_webhooks_secret_is_shown_once_there_is_one(tmp_path, capsys):
     async def main():
         core = key_core()
-        core.on[gateway.GetWebhook] = lambda message: gateway.Webhook("", "", ())
+        core.on[GetWebhook] = lambda message: Webhook("", "", ())
         data = up_folder(tmp_path, await core.start())
         with pytest.raises(SetupError, match="corefast up --webhook"):
             await act(run("webhook", "--data", data))
-        core.on[gateway.GetWebhook] = lambda message: gateway.Webhook("https://example.org/hook", "whsec_x", ())
+        core.on[GetWebhook] = lambda message: Webhook("https://example.org/hook", "whsec_x", ())
         await act(run("webhook", "--data", data))
         shown = capsys.readouterr()
         assert shown.out == "whsec_x\n" and "https://example.org/hook" in shown.err

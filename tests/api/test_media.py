@@ -12,7 +12,7 @@ from api.webhooks.bodies import encode_body
 from corefast.endpoint.media import Opening, Sealing
 from corefast.limits import MAX_BODY_BYTES, MAX_MEDIA_BYTES
 from corefast.wire.body import Attachment, MediaKind
-from corefast.wire.gateway import Event, EventKind, ReadEvents
+from corefast.wire.event import Event, EventKind, ReadEvents
 from corefast.wire.media import MediaInfo
 
 from ..core.world import BUSINESS, CUSTOMER

@@ -23,15 +23,8 @@ from corefast.errors import (
     StoreFull,
 )
 from corefast.wire.body import Text
-from corefast.wire.gateway import (
-    Accepted,
-    Failure,
-    GetMessage,
-    MessageView,
-    Send,
-    State,
-    StateChange,
-)
+from corefast.wire.event import Failure, State
+from corefast.wire.gateway import Accepted, GetMessage, MessageView, Send, StateChange
 
 from ..support.fake_core import KEY, READER, SENDER, FakeCore
 from .front import AUTH, SEND, front

@@ -9,7 +9,7 @@ from api.config import PeerConfig
 from api.peer import act
 from corefast.config import load
 from corefast.errors import IdentityMismatch, NumberInvalid, SetupError
-from corefast.wire.gateway import AcceptIdentity, GetPeer, ListPeers, PeerPin, Peers, PeerView, PinPeer
+from corefast.wire.peer import AcceptIdentity, GetPeer, ListPeers, PeerPin, Peers, PeerView, PinPeer
 from tests.api.test_key import up_folder
 from tests.support.fake_core import FakeCore
 

@@ -15,13 +15,23 @@ from standardwebhooks import Webhook as Signer
 
 from api.webhooks.signature import headers_of
 from corefast.wire import gateway
+from corefast.wire.event import Event, EventKind, State
+from corefast.wire.webhook import (
+    ClaimDeliveries,
+    Deliveries,
+    Delivery,
+    GetWebhook,
+    ReportDeliveries,
+    SetWebhook,
+    Webhook,
+)
 
 from ..support.fake_core import KEY, FakeCore, write_secret
 from .front import AUTH, CHAT
 from .receiver import receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-STATUSES = (gateway.State.DELIVERED,)
+STATUSES = (State.DELIVERED,)
 
 
 @asynccontextmanager
@@ -76,23 +86,23 @@ def test_the_front_outlives_its_core_and_stops_within_three_seconds(tmp_path):
 def test_the_emitter_delivers_what_it_claims(tmp_path):
     async def main():
         core, reported = FakeCore(), asyncio.Event()
-        event = gateway.Event("evt_1", 0, 1, gateway.EventKind.READ, 0, peer="49123123456", message_id="gBGGx")
+        event = Event("evt_1", 0, 1, EventKind.READ, 0, peer="49123123456", message_id="gBGGx")
         outcomes = []
         async with receiver() as hook:
-            webhook = gateway.Webhook(hook.url, SECRET, STATUSES)
+            webhook = Webhook(hook.url, SECRET, STATUSES)
 
             async def claim(message):
                 if outcomes:
                     await asyncio.Event().wait()
-                return gateway.Deliveries(webhook, [gateway.Delivery(event, 1)])
+                return Deliveries(webhook, [Delivery(event, 1)])
 
             def report(message):
                 outcomes.extend(message.outcomes)
                 reported.set()
                 return gateway.Done()
 
-            core.on[gateway.ClaimDeliveries] = claim
-            core.on[gateway.ReportDeliveries] = report
+            core.on[ClaimDeliveries] = claim
+            core.on[ReportDeliveries] = report
             address = await core.start()
             secret = str(write_secret(tmp_path, "webhooks.secret"))
             async with program("api.webhooks", "--core", address, "--core-secret-file", secret) as (_, facts):
@@ -128,13 +138,13 @@ async def post(session: aiohttp.ClientSession, url: str, event_id: str, body: by
 def test_listen_is_the_webhook_while_it_runs_and_shows_each_event_once(tmp_path):
     async def main():
         core = FakeCore()
-        before = gateway.Webhook("https://shop.example/hook", SECRET, STATUSES)
-        core.on[gateway.GetWebhook] = lambda message: before
-        core.on[gateway.SetWebhook] = lambda message: gateway.Webhook(message.url, SECRET, message.statuses)
+        before = Webhook("https://shop.example/hook", SECRET, STATUSES)
+        core.on[GetWebhook] = lambda message: before
+        core.on[SetWebhook] = lambda message: Webhook(message.url, SECRET, message.statuses)
         data = up_folder(tmp_path, await core.start())
         async with program("api.listen", "--json", "--data", data) as (process, facts):
             assert facts["ready"] == "listen"
-            assert core.calls[-1] == gateway.SetWebhook(facts["url"], STATUSES)
+            assert core.calls[-1] == SetWebhook(facts["url"], STATUSES)
             async with aiohttp.ClientSession() as session:
                 assert await post(session, facts["url"], "evt_1", BODY) == 200
                 assert await post(session, facts["url"], "evt_1", BODY) == 200
@@ -147,7 +157,7 @@ def test_listen_is_the_webhook_while_it_runs_and_shows_each_event_once(tmp_path)
                 {"event": "webhook", "id": "evt_1", "verified": True, "body": json.loads(BODY)},
                 {"event": "webhook", "id": "evt_2", "verified": False, "body": json.loads(BODY)},
             ]
-        assert core.calls[-1] == gateway.SetWebhook(before.url, STATUSES)
+        assert core.calls[-1] == SetWebhook(before.url, STATUSES)
         await core.stop()
 
     uvloop.run(main())

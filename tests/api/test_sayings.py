@@ -8,7 +8,7 @@ import pytest
 from corefast.errors import Overloaded
 from corefast.wire import body as bodies
 from corefast.wire.content import Read
-from corefast.wire.gateway import EventKind
+from corefast.wire.event import EventKind
 
 from ..core.fake import Phone
 from ..core.test_receive import deliver, meet

@@ -7,7 +7,7 @@ import pytest
 
 from api.webhooks.bodies import encode_body
 from corefast.store.database import Unit
-from corefast.wire.gateway import Event, EventKind
+from corefast.wire.event import Event, EventKind
 
 from .real import Business, trade
 

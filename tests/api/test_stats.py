@@ -6,16 +6,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from corefast.wire.gateway import (
-    ClaimDeliveries,
-    NewKey,
-    NewKeyMade,
-    Outcome,
-    ReportDeliveries,
-    Scope,
-    SetWebhook,
-    State,
-)
+from corefast.wire.event import State
+from corefast.wire.gateway import NewKey, NewKeyMade, Scope
+from corefast.wire.webhook import ClaimDeliveries, Outcome, ReportDeliveries, SetWebhook
 
 from .real import PASSWORD, Business, trade
 

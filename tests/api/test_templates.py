@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from corefast.wire import body as bodies
-from corefast.wire.gateway import EventKind, NewKey, NewKeyMade, Scope
+from corefast.wire.event import EventKind
+from corefast.wire.gateway import NewKey, NewKeyMade, Scope
 
 from ..core.test_receive import deliver
 from ..support.pictures import JPEG, PDF

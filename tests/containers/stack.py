@@ -24,7 +24,7 @@ READY_TIMEOUT_S = 90.0
 ASK_SECRET = """\
 import asyncio, sys
 from api.local import open_core
-from corefast.wire.gateway import GetWebhook, Webhook
+from corefast.wire.webhook import GetWebhook, Webhook
 async def ask():
     core = open_core(sys.argv[1], sys.argv[2])
     print((await core.call(GetWebhook(), Webhook, link_wait_ms=3000)).secret)

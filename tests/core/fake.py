@@ -19,6 +19,7 @@ from corefast.net.server import serve
 from corefast.net.transport import Peer
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.protocol.pin import Pin
+from corefast.wire.blob import BlobOpened, BlobPart, DropBlob, GetBlob, KeepBlob, OpenBlob, PutBlob, TouchBlob
 from corefast.wire.body import Text
 from corefast.wire.codec import relay_codec
 from corefast.wire.content import Body, Content, Medium, decode_content, encode_content
@@ -26,21 +27,15 @@ from corefast.wire.messages import (
     Ack,
     Attach,
     Attached,
-    BlobOpened,
-    BlobPart,
     Bundle,
     Deliver,
     DeviceBundle,
     Done,
-    DropBlob,
     FetchBundle,
     FindNumbers,
     FoundNumbers,
-    GetBlob,
     Item,
-    KeepBlob,
     Kind,
-    OpenBlob,
     Part,
     Post,
     PostBatch,
@@ -48,11 +43,9 @@ from corefast.wire.messages import (
     PostResults,
     PostState,
     PreKeyCount,
-    PutBlob,
     PutPreKeys,
     Register,
     Registered,
-    TouchBlob,
 )
 
 NOW_MS = 1_900_000_000_000

@@ -13,19 +13,10 @@ from corefast.endpoint.stock import KeyKind
 from corefast.errors import AttachSuperseded, CodeRequired, NumberTaken, Overloaded, RemoteRefused, SetupError
 from corefast.limits import SIGNED_PREKEY_LIFE_MS
 from corefast.store.database import Statement, Unit
-from corefast.wire.gateway import (
-    CheckKey,
-    EventKind,
-    GetHealth,
-    GetMetrics,
-    GetWebhook,
-    ListKeys,
-    NewKey,
-    RevokeKey,
-    Scope,
-    SetWebhook,
-)
+from corefast.wire.event import EventKind
+from corefast.wire.gateway import CheckKey, GetHealth, GetMetrics, ListKeys, NewKey, RevokeKey, Scope
 from corefast.wire.messages import Evicted, Item, Kind, PostState, PreKeysLow
+from corefast.wire.webhook import GetWebhook, SetWebhook
 from tests.core.fake import NOW_MS, chain_position
 from tests.core.world import BUSINESS, CUSTOMER, story
 from tests.support import engine

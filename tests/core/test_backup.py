@@ -10,7 +10,8 @@ import pytest
 from corefast.core.settings.backup import MAGIC, Kept, open_sealed, seal
 from corefast.errors import BackupInvalid, RemoteRefused
 from corefast.wire.body import Text
-from corefast.wire.gateway import EventKind, Send
+from corefast.wire.event import EventKind
+from corefast.wire.gateway import Send
 from corefast.wire.settings import GetApplication, MakeBackup, PatchApplication, RestoreBackup
 from tests.core.world import BUSINESS, CUSTOMER, story
 

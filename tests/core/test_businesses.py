@@ -8,26 +8,19 @@ from corefast.core.business import Business
 from corefast.errors import AccountRegistered, RemoteRefused, SetupError
 from corefast.wire.access import CheckToken, DeleteUser, GetUser, ListUsers, Login, NewUser, SetPassword
 from corefast.wire.body import Text
-from corefast.wire.gateway import (
-    CheckKey,
+from corefast.wire.event import ReadEvents
+from corefast.wire.gateway import CheckKey, GetHealth, GetMessage, Idempotency, ListKeys, MarkRead, NewKey, Send
+from corefast.wire.peer import GetPeer
+from corefast.wire.settings import MakeBackup, RestoreBackup
+from corefast.wire.webhook import (
     ClaimDeliveries,
-    GetHealth,
-    GetMessage,
-    GetPeer,
     GetWebhook,
-    Idempotency,
     ListDead,
-    ListKeys,
-    MarkRead,
-    NewKey,
     Outcome,
-    ReadEvents,
     ReplayDeliveries,
     ReportDeliveries,
-    Send,
     SetWebhook,
 )
-from corefast.wire.settings import MakeBackup, RestoreBackup
 
 from .fake import Phone
 from .world import BUSINESS, CUSTOMER, World, story

@@ -7,18 +7,16 @@ from corefast.core.store.deliveries import DeliveryPhase
 from corefast.errors import RemoteRefused
 from corefast.limits import WEBHOOK_HOLD_MS, WEBHOOK_SCHEDULE_MS
 from corefast.wire.body import Text
-from corefast.wire.gateway import (
+from corefast.wire.event import Event, EventKind, State
+from corefast.wire.gateway import Send
+from corefast.wire.webhook import (
     ClaimDeliveries,
-    Event,
-    EventKind,
     GetWebhook,
     ListDead,
     Outcome,
     ReplayDeliveries,
     ReportDeliveries,
-    Send,
     SetWebhook,
-    State,
     Webhook,
 )
 from tests.core.fake import Phone

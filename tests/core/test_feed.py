@@ -8,7 +8,7 @@ from corefast.core.store.events import Fact
 from corefast.errors import CursorInvalid, RemoteRefused
 from corefast.limits import EVENT_LIFE_MS
 from corefast.store.database import Unit
-from corefast.wire.gateway import ReadEvents
+from corefast.wire.event import ReadEvents
 from tests.core.world import BUSINESS, story
 
 

@@ -8,7 +8,8 @@ from corefast.core.ids import group_id
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Attachment, Location, MediaKind, Reaction, Text
 from corefast.wire.content import GroupNews, GroupTag, Roster
-from corefast.wire.gateway import EventKind, GetMessage, MarkRead, Send, State
+from corefast.wire.event import EventKind, State
+from corefast.wire.gateway import GetMessage, MarkRead, Send
 from corefast.wire.group import ChangeGroup, GetGroup, ListGroups, NewGroup
 from corefast.wire.media import MediaRef
 from corefast.wire.messages import Evicted, Kind, PostState

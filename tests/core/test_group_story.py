@@ -8,7 +8,7 @@ import pytest
 from corefast.errors import MessageReplayed, RemoteRefused, SessionMissing
 from corefast.wire.body import Text
 from corefast.wire.content import GroupTag, ResendRequest
-from corefast.wire.gateway import EventKind
+from corefast.wire.event import EventKind
 from corefast.wire.messages import Kind
 from tests.core.member import Member
 from tests.core.test_groups import Party

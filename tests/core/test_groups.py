@@ -10,7 +10,8 @@ from corefast.errors import RemoteRefused, SessionMissing
 from corefast.limits import MAX_GROUP_MEMBERS, MAX_GROUPS_OF_FOUNDER
 from corefast.wire.body import Text
 from corefast.wire.content import GroupLeave, GroupNews, GroupTag, Read, ResendRequest, Roster
-from corefast.wire.gateway import Done, EventKind, Idempotency, MarkRead, Send, State
+from corefast.wire.event import EventKind, State
+from corefast.wire.gateway import Done, Idempotency, MarkRead, Send
 from corefast.wire.group import ChangeGroup, GetGroup, ListGroups, NewGroup
 from corefast.wire.messages import Item, Kind, PostState
 from tests.core.fake import NOW_MS

@@ -3,7 +3,8 @@ import asyncio
 from corefast.core.send import lane as module
 from corefast.store.database import Statement
 from corefast.wire.body import Text
-from corefast.wire.gateway import EventKind, Send
+from corefast.wire.event import EventKind
+from corefast.wire.gateway import Send
 from tests.core.test_receive import deliver, meet
 from tests.core.world import BUSINESS, CUSTOMER, story
 

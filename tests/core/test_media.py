@@ -15,7 +15,8 @@ from corefast.errors import MediaTooLarge, MediaUnfit, RemoteRefused
 from corefast.limits import BLOB_CHUNK_BYTES, BLOB_IDLE_MS, BLOB_LIFE_MS, BLOB_SLACK_MS
 from corefast.wire.body import Attachment, MediaKind, Option, ReplyButtons, Text
 from corefast.wire.content import Medium
-from corefast.wire.gateway import Done, EventKind, GetMessage, Idempotency, Send
+from corefast.wire.event import EventKind
+from corefast.wire.gateway import Done, GetMessage, Idempotency, Send
 from corefast.wire.media import (
     DeleteMedia,
     DropMedia,

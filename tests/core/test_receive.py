@@ -11,7 +11,7 @@ from corefast.errors import StoreFull
 from corefast.store.database import Unit
 from corefast.wire.body import Text
 from corefast.wire.content import Content, Read, encode_content
-from corefast.wire.gateway import EventKind, State
+from corefast.wire.event import EventKind, State
 from corefast.wire.messages import Item, Kind, PostState
 from tests.core.fake import NOW_MS, Phone
 from tests.core.world import BUSINESS, CUSTOMER, OTHER, story

@@ -13,7 +13,7 @@ from corefast.limits import MAX_RESEND_ANSWERS, MAX_RESEND_IDS, MAX_RESENDS, RES
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Text
 from corefast.wire.content import Content, Read, ResendRequest, encode_content
-from corefast.wire.gateway import EventKind, State
+from corefast.wire.event import EventKind, State
 from corefast.wire.messages import Item, Kind, PostState
 from tests.core.fake import NOW_MS, Phone
 from tests.core.test_receive import deliver, meet

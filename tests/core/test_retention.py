@@ -11,8 +11,10 @@ from corefast.limits import EVENT_LIFE_MS
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Text
 from corefast.wire.content import ResendRequest
-from corefast.wire.gateway import EventKind, Idempotency, MarkRead, ReadEvents, SetWebhook, State
+from corefast.wire.event import EventKind, ReadEvents, State
+from corefast.wire.gateway import Idempotency, MarkRead
 from corefast.wire.messages import Kind, PostState
+from corefast.wire.webhook import SetWebhook
 from tests.core.fake import Phone
 from tests.core.test_deliveries import URL, claim, drain, report
 from tests.core.test_receive import deliver, meet

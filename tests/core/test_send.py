@@ -6,7 +6,8 @@ import pytest
 from corefast.core.send import results
 from corefast.errors import Overloaded, RemoteRefused, StoreError
 from corefast.wire.body import Text
-from corefast.wire.gateway import EventKind, Idempotency, Send, State
+from corefast.wire.event import EventKind, State
+from corefast.wire.gateway import Idempotency, Send
 from corefast.wire.messages import PostState
 from tests.core.fake import Phone, chain_position
 from tests.core.world import BUSINESS, CUSTOMER, OTHER, story

@@ -11,7 +11,7 @@ from corefast.endpoint.selection import PartKind
 from corefast.limits import MAX_ARCHIVED_SESSIONS, MAX_MESSAGE_GAP, MAX_SKIPPED_KEYS
 from corefast.store.database import Statement, Unit
 from corefast.wire.body import Text
-from corefast.wire.gateway import EventKind
+from corefast.wire.event import EventKind
 from corefast.wire.messages import Kind
 from tests.core.fake import Phone
 from tests.core.test_receive import deliver, meet

@@ -8,7 +8,7 @@ import pytest
 from corefast.errors import RemoteRefused
 from corefast.wire.body import Text
 from corefast.wire.certificates import GetAuthorities, GetServerCertificate, SetAuthorities, SetServerCertificate
-from corefast.wire.gateway import ClaimDeliveries, EventKind, GetWebhook, Outcome, ReportDeliveries
+from corefast.wire.event import EventKind
 from corefast.wire.settings import (
     BusinessProfile,
     DropProvider,
@@ -22,6 +22,7 @@ from corefast.wire.settings import (
     PutProviders,
     ResetApplication,
 )
+from corefast.wire.webhook import ClaimDeliveries, GetWebhook, Outcome, ReportDeliveries
 from tests.core.fake import Phone
 from tests.core.world import BUSINESS, CUSTOMER, story
 

@@ -7,8 +7,9 @@ from corefast.endpoint.trust import identity_hash, safety_number
 from corefast.errors import RemoteRefused
 from corefast.limits import MESSAGE_TTL_MS, SIGNED_PREKEY_GRACE_MS, SIGNED_PREKEY_LIFE_MS
 from corefast.protocol.message import PreKeySignalMessage
-from corefast.wire.gateway import AcceptIdentity, EventKind, GetPeer, ListPeers, PeerPin, PinPeer, State
+from corefast.wire.event import EventKind, State
 from corefast.wire.messages import PostState
+from corefast.wire.peer import AcceptIdentity, GetPeer, ListPeers, PeerPin, PinPeer
 from tests.core.fake import Phone
 from tests.core.test_receive import deliver, meet
 from tests.core.world import BUSINESS, CUSTOMER, OTHER, story

@@ -19,7 +19,8 @@ from corefast.net.transport import Peer
 from corefast.store.database import Op
 from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
-from corefast.wire.gateway import Accepted, Event, EventKind, GetMessage, MessageView, ReadEvents, Send
+from corefast.wire.event import Event, EventKind, ReadEvents
+from corefast.wire.gateway import Accepted, GetMessage, MessageView, Send
 from tests.core.fake import NOW_MS, Phone, Relay
 from tests.support import engine
 

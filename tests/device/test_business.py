@@ -11,7 +11,8 @@ from corefast.link.secure import initiator_psk
 from corefast.net.client import connect
 from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
-from corefast.wire.gateway import EventKind, ReadEvents, Send
+from corefast.wire.event import EventKind, ReadEvents
+from corefast.wire.gateway import Send
 from corefast.wire.settings import BusinessProfile, PatchProfile
 from tests.core.world import Silent
 from tests.device.world import Watched, World, run

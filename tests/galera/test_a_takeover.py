@@ -15,7 +15,8 @@ from corefast.net.client import connect
 from corefast.net.transport import Peer
 from corefast.wire.body import Text
 from corefast.wire.codec import gateway_codec
-from corefast.wire.gateway import Accepted, Event, EventKind, Idempotency, ReadEvents, Send
+from corefast.wire.event import Event, EventKind, ReadEvents
+from corefast.wire.gateway import Accepted, Idempotency, Send
 from tests.galera.conftest import Tell
 from tests.support.business import soon
 from tests.support.galera import Galera, Node

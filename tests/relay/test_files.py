@@ -20,7 +20,7 @@ from corefast.limits import (
 from corefast.net.blob import BlobUpload, read_blob
 from corefast.relay.blob import open_files
 from corefast.relay.span import SPAN_BYTES
-from corefast.wire.messages import GetBlob, KeepBlob, OpenBlob, PutBlob, TouchBlob
+from corefast.wire.blob import GetBlob, KeepBlob, OpenBlob, PutBlob, TouchBlob
 
 from ..support import s3
 from .party import Clock, Party, play, relay_at

@@ -11,16 +11,7 @@ from corefast.errors import RemoteRefused
 from corefast.limits import CODE_LIFE_MS, CODE_TRIES, KEM_PREKEY_FLOOR, MESSAGE_TTL_MS, PREKEY_FLOOR
 from corefast.protocol.keys import KeyPair
 from corefast.relay.service import ATTACH_BURST, UPLOAD_BURST
-from corefast.wire.messages import (
-    Address,
-    FetchBundle,
-    Kind,
-    PostState,
-    PreKeyUpload,
-    PutPreKeys,
-    Registered,
-    SetPin,
-)
+from corefast.wire.messages import Address, FetchBundle, Kind, PostState, PreKeyUpload, PutPreKeys, Registered, SetPin
 from tests.relay.party import IDENTITY, Clock, Party, curve_key, envelope, envelope_id, kem_key, play, relay_at, upload
 
 SHOP, PHONE = "493023125000", "493023125001"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.local import open_core
-from corefast.wire.gateway import GetWebhook, Webhook
+from corefast.wire.webhook import GetWebhook, Webhook
 from tests.support.programs import Phone, System
 from tests.support.receiver import Receiver
 

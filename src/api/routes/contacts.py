@@ -12,7 +12,8 @@ from api.shapes import contacts as shapes
 from corefast.errors import PeerUnknown
 from corefast.wire.contacts import CheckContacts
 from corefast.wire.contacts import Contacts as Found
-from corefast.wire.gateway import AcceptIdentity, GetPeer, PeerView, Scope
+from corefast.wire.gateway import Scope
+from corefast.wire.peer import AcceptIdentity, GetPeer, PeerView
 
 
 class Contacts:

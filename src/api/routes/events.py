@@ -17,7 +17,8 @@ from api.schema import EventsAnswer, FeedEvent
 from api.webhooks.bodies import encode_body
 from corefast.errors import Overloaded, ParameterInvalid
 from corefast.limits import CALL_TIMEOUT_MS, MAX_PAGE, MAX_POLLS, MAX_WAIT_MS
-from corefast.wire.gateway import Events, ReadEvents, Scope
+from corefast.wire.event import Events, ReadEvents
+from corefast.wire.gateway import Scope
 
 _DEFAULT_PAGE = 100
 _MAX_CURSOR = 512

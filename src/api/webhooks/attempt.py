@@ -13,7 +13,7 @@ from api.webhooks.signature import headers_of
 from api.webhooks.trust import Trust
 from corefast.errors import CorefastError
 from corefast.limits import MAX_WEBHOOK_ANSWER_BYTES, WEBHOOK_TIMEOUT_MS
-from corefast.wire.gateway import Delivery, Outcome, Webhook
+from corefast.wire.webhook import Delivery, Outcome, Webhook
 
 ANSWER_TIMEOUT_S = 1.0
 """The status is the answer; its body is read only so that the connection can serve the next event."""

@@ -14,7 +14,7 @@ from api import schema
 from api.saying import tell
 from api.shapes import messages as shapes
 from api.shapes.media import MediumTold
-from corefast.wire.gateway import Event, EventKind, Failure
+from corefast.wire.event import Event, EventKind, Failure
 
 
 class Profile(msgspec.Struct, frozen=True):

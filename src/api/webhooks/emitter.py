@@ -16,7 +16,8 @@ from corefast import metrics
 from corefast.errors import CorefastError
 from corefast.limits import CALL_TIMEOUT_MS, WEBHOOK_CONCURRENCY
 from corefast.logs import get_logger
-from corefast.wire.gateway import ClaimDeliveries, Deliveries, Delivery, Done, Outcome, ReportDeliveries, Webhook
+from corefast.wire.gateway import Done
+from corefast.wire.webhook import ClaimDeliveries, Deliveries, Delivery, Outcome, ReportDeliveries, Webhook
 
 log = get_logger()
 

@@ -13,19 +13,8 @@ from corefast.errors import CorefastError, PeerOutOfTurn, ScopeMissing
 from corefast.net.calls import Dispatcher, Function
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.gateway import (
-    ClaimDeliveries,
-    Deliveries,
-    Done,
-    GetHealth,
-    GetMetrics,
-    GetWebhook,
-    Health,
-    Message,
-    Metrics,
-    ReportDeliveries,
-    Send,
-)
+from corefast.wire.gateway import Done, GetHealth, GetMetrics, Health, Message, Metrics, Send
+from corefast.wire.webhook import ClaimDeliveries, Deliveries, GetWebhook, ReportDeliveries
 
 
 class Businesses(Protocol):

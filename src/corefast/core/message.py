@@ -12,7 +12,8 @@ from corefast.core.store.inbound import InboundKind, InboundRow
 from corefast.core.store.messages import MessageRow
 from corefast.errors import MessageDamaged, MessageUnknown, SealBroken
 from corefast.logs import get_logger
-from corefast.wire.gateway import GetMessage, MessageView, State, StateChange
+from corefast.wire.event import State
+from corefast.wire.gateway import GetMessage, MessageView, StateChange
 
 log = get_logger()
 

@@ -11,7 +11,7 @@ from typing import Any
 from corefast.errors import BlobMismatch, CorefastError, RemoteRefused
 from corefast.limits import BLOB_CHUNK_BYTES, MAX_BLOB_BYTES
 from corefast.net.transport import Peer
-from corefast.wire.messages import BlobOpened, BlobPart, DropBlob, GetBlob, KeepBlob, OpenBlob, PutBlob
+from corefast.wire.blob import BlobOpened, BlobPart, DropBlob, GetBlob, KeepBlob, OpenBlob, PutBlob
 
 AHEAD = 8
 """Pieces under way: half a megabyte."""

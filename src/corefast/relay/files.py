@@ -44,17 +44,8 @@ from corefast.relay.mailbox import Device
 from corefast.relay.rate import Buckets
 from corefast.relay.registry import Registry
 from corefast.relay.store.blob import BlobStore
-from corefast.wire.messages import (
-    BlobOpened,
-    BlobPart,
-    Done,
-    DropBlob,
-    GetBlob,
-    KeepBlob,
-    OpenBlob,
-    PutBlob,
-    TouchBlob,
-)
+from corefast.wire.blob import BlobOpened, BlobPart, DropBlob, GetBlob, KeepBlob, OpenBlob, PutBlob, TouchBlob
+from corefast.wire.messages import Done
 
 log = get_logger()
 

@@ -23,8 +23,8 @@ from corefast.errors import (
 from corefast.limits import MAX_PAGE
 from corefast.protocol.pin import Pin
 from corefast.store.database import Unit
-from corefast.wire import gateway
-from corefast.wire.gateway import AcceptIdentity, GetPeer, ListPeers, PeerPin, PeerView, PinPeer
+from corefast.wire import peer
+from corefast.wire.peer import AcceptIdentity, GetPeer, ListPeers, PeerPin, PeerView, PinPeer
 
 
 class Peers:
@@ -71,12 +71,12 @@ class Peers:
 
         return await self._change(request.number, change)
 
-    async def list(self, request: ListPeers) -> gateway.Peers:
+    async def list(self, request: ListPeers) -> peer.Peers:
         if not 1 <= request.limit <= MAX_PAGE or request.after < 0:
             raise ParameterInvalid(f"limit is from 1 to {MAX_PAGE}, after from 0")
         rows = await self._context.peers.notable(request.after, request.limit)
         views = [self._listed(row) for row in rows]
-        return gateway.Peers(views, rows[-1].id if len(rows) == request.limit else 0)
+        return peer.Peers(views, rows[-1].id if len(rows) == request.limit else 0)
 
     async def _change(self, number: str, change: Callable[[Unit, Lane], bool]) -> PeerView:
         """Commit what *change* adds, where it says that something has changed."""

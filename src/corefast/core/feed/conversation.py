@@ -9,7 +9,8 @@ from heapq import heappop, heappush
 from corefast.core.settings.application import Backoff
 from corefast.core.store.deliveries import DeliveryPhase, DeliveryRow
 from corefast.limits import WEBHOOK_HOLD_MS, WEBHOOK_SCHEDULE_MS
-from corefast.wire.gateway import Event, Outcome
+from corefast.wire.event import Event
+from corefast.wire.webhook import Outcome
 
 FIRST_HELD_DELAY_MS = 1_000
 """Delay after a first failure; it doubles while the delivery is held, so that a short outage heals in order."""

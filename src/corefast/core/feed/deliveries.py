@@ -19,7 +19,8 @@ from corefast.errors import CorefastError, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.logs import get_logger
 from corefast.store.database import Unit
-from corefast.wire.gateway import Delivery, EventKind, Outcome, SetWebhook, State, Webhook
+from corefast.wire.event import EventKind, State
+from corefast.wire.webhook import Delivery, Outcome, SetWebhook, Webhook
 
 log = get_logger()
 

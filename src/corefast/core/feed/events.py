@@ -16,7 +16,7 @@ from corefast.errors import ContentMalformed, CursorInvalid, ParameterInvalid
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
 from corefast.wire.body import Saying
 from corefast.wire.content import Medium, decode_content
-from corefast.wire.gateway import Event, EventKind, Events, Failure, ReadEvents, SeenIdentity
+from corefast.wire.event import Event, EventKind, Events, Failure, ReadEvents, SeenIdentity
 from corefast.wire.media import MediaInfo
 
 MAX_PAGE_BYTES = 524_288

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from corefast.core.feed.deliveries import NO_WEBHOOK, Schedule
 from corefast.limits import MAX_PAGE, MAX_WAIT_MS
-from corefast.wire.gateway import Deliveries, Outcome, Webhook
+from corefast.wire.webhook import Deliveries, Outcome, Webhook
 
 MIN_SHARE = 4
 """Deliveries that one account may have in flight at an emitter, however many accounts there are."""

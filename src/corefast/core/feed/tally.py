@@ -3,7 +3,8 @@
 from http import HTTPStatus
 
 from corefast.metrics import core_callback_seconds
-from corefast.wire.gateway import EventKind, Outcome
+from corefast.wire.event import EventKind
+from corefast.wire.webhook import Outcome
 
 _STATUS_CHANGES = (EventKind.SENT, EventKind.DELIVERED, EventKind.READ, EventKind.FAILED, EventKind.EXPIRED)
 _TYPES = {EventKind.MESSAGE: "inbound_message"} | dict.fromkeys(_STATUS_CHANGES, "status_change")

@@ -5,10 +5,10 @@ from typing import Any
 
 from corefast.core.context import Context
 from corefast.core.feed.deliveries import Schedule
-from corefast.wire.gateway import (
+from corefast.wire.gateway import Done
+from corefast.wire.webhook import (
     DeadDeliveries,
     DeadDelivery,
-    Done,
     GetWebhook,
     ListDead,
     ReplayDeliveries,

@@ -36,6 +36,7 @@ from corefast.limits import (
 )
 from corefast.logs import get_logger
 from corefast.store.database import Unit
+from corefast.wire.blob import TouchBlob
 from corefast.wire.body import MediaKind
 from corefast.wire.content import Medium
 from corefast.wire.gateway import Done
@@ -52,7 +53,6 @@ from corefast.wire.media import (
     PutMedia,
     ReadMedia,
 )
-from corefast.wire.messages import TouchBlob
 from corefast.wire.settings import Provider
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from corefast import metrics
 from corefast.core.context import Context
 from corefast.core.store.events import Fact
 from corefast.store.database import Unit
-from corefast.wire.gateway import Failure, State
+from corefast.wire.event import Failure, State
 
 RECEIVER_INCAPABLE = 1026
 EXPIRED = 410

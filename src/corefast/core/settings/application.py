@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from corefast.errors import ParameterInvalid
 from corefast.limits import MAX_SETTINGS_BYTES, WEBHOOK_CONCURRENCY
-from corefast.wire.gateway import State
+from corefast.wire.event import State
 from corefast.wire.settings import Application
 
 AUTO_DOWNLOAD = ("audio", "document", "image", "sticker", "video", "voice")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from corefast.errors import BackupInvalid, ParameterInvalid
 from corefast.limits import MAX_BACKUP_BYTES
-from corefast.wire.gateway import State
+from corefast.wire.event import State
 
 MAGIC = b"corefast backup 1\n"
 SALT_BYTES, NONCE_BYTES = 16, 12

@@ -21,8 +21,8 @@ from corefast.endpoint.stock import OwnKeys
 from corefast.errors import BackupInvalid, NumberInvalid, ParameterInvalid, SnapshotInvalid
 from corefast.native.secret import wipe
 from corefast.store.database import Unit
-from corefast.wire.gateway import Webhook
 from corefast.wire.settings import BackupMade, BusinessProfile, MakeBackup, Provider, RestoreBackup
+from corefast.wire.webhook import Webhook
 
 RESTORED = "restored"
 """Set until the restored account has taken its place at the relay, by force."""

@@ -15,7 +15,7 @@ from corefast.core.store.settings import SettingStore, Versions
 from corefast.errors import ParameterInvalid, ProviderUnknown
 from corefast.limits import MAX_SETTINGS_BYTES
 from corefast.store.database import Unit
-from corefast.wire.gateway import SetWebhook, State
+from corefast.wire.event import State
 from corefast.wire.settings import (
     ApplicationView,
     DropProvider,
@@ -27,6 +27,7 @@ from corefast.wire.settings import (
     PutProviders,
     ResetApplication,
 )
+from corefast.wire.webhook import SetWebhook
 
 APPLICATION, PROVIDERS = "application", "providers"
 REPLACED_WEBHOOK = "webhook.replaced"

@@ -9,7 +9,8 @@ from corefast.endpoint.vault import Vault
 from corefast.errors import SealBroken
 from corefast.logs import get_logger
 from corefast.store.database import Database, Statement, Unit
-from corefast.wire.gateway import State, Webhook
+from corefast.wire.event import State
+from corefast.wire.webhook import Webhook
 
 log = get_logger()
 
