@@ -47,6 +47,7 @@ class ListenConfig(msgspec.Struct, frozen=True, kw_only=True):
     core: Annotated[str, Meta(description="HOST:PORT of the core's gateway, in place of the one in up.json")] = ""
     secret: Annotated[str, Meta(description="whsec_… to verify with, where no --data is given")] = ""
     account: Annotated[str, Meta(description="the business's number, where the core serves several")] = ""
+    yields: Annotated[bool, Meta(description="leave a webhook that is set already, and receive nothing")] = False
     json: Annotated[bool, Meta(description="print one JSON object a line")] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error")] = "warning"
 

@@ -148,7 +148,7 @@ async def listen(config: ListenConfig, stop: asyncio.Event) -> None:
             return
         core = open_core(config.data, config.core)
         try:
-            async with _being_webhook(core, url, config.account) as webhook:
+            async with _being_webhook(core, url, config.account, yields=config.yields) as webhook:
                 receiver.trust(webhook.secret)
                 _tell_ready(config, url)
                 await stop.wait()
@@ -173,19 +173,36 @@ async def _serving(receiver: Receiver, port: int) -> AsyncIterator[int]:
 
 
 @contextlib.asynccontextmanager
-async def _being_webhook(core: CoreLink, url: str, account: str) -> AsyncIterator[Webhook]:
-    """Set *url* as the webhook, and put back what was there before, unless that was a listener that is gone."""
+async def _being_webhook(core: CoreLink, url: str, account: str, *, yields: bool) -> AsyncIterator[Webhook]:
+    """Set *url* as the webhook, and put back what was there before; one that is set meanwhile stays.
+
+    With *yields* a webhook that is set already stays as well, and nothing comes here.
+    """
     try:
         before = await core.call(GetWebhook(account), Webhook, link_wait_ms=LINK_WAIT_MS)
+        if yields and await _url_of(before):
+            yield before
+            return
         webhook = await core.call(SetWebhook(url, before.statuses, account), Webhook)
     except CorefastError as error:
         raise SetupError(f"the core did not take us as its webhook: {error}") from None
     try:
         yield webhook
     finally:
-        former = before.url if not before.url.endswith(PATH) or await _is_served(before.url) else ""
         with contextlib.suppress(CorefastError):
-            await core.call(SetWebhook(former, before.statuses, account), Webhook, timeout_ms=1_000, link_wait_ms=0)
+            await _put_back(core, url, account, before)
+
+
+async def _put_back(core: CoreLink, url: str, account: str, before: Webhook) -> None:
+    now = await core.call(GetWebhook(account), Webhook, timeout_ms=1_000, link_wait_ms=0)
+    if now.url == url:
+        former = SetWebhook(await _url_of(before), now.statuses, account)
+        await core.call(former, Webhook, timeout_ms=1_000, link_wait_ms=0)
+
+
+async def _url_of(webhook: Webhook) -> str:
+    """Return where a webhook leads, "" where that was a listener that is gone."""
+    return webhook.url if not webhook.url.endswith(PATH) or await _is_served(webhook.url) else ""
 
 
 async def _is_served(url: str) -> bool:

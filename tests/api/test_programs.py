@@ -135,12 +135,24 @@ async def post(session: aiohttp.ClientSession, url: str, event_id: str, body: by
         return reply.status
 
 
+def keep_webhook(core, webhook):
+    """Let the core keep a webhook, *webhook* at first; return what tells the one that is set."""
+    kept = [webhook]
+
+    def set_webhook(message):
+        kept[0] = Webhook(message.url, SECRET, message.statuses)
+        return kept[0]
+
+    core.on[GetWebhook] = lambda message: kept[0]
+    core.on[SetWebhook] = set_webhook
+    return lambda: kept[0]
+
+
 def test_listen_is_the_webhook_while_it_runs_and_shows_each_event_once(tmp_path):
     async def main():
         core = FakeCore()
         before = Webhook("https://shop.example/hook", SECRET, STATUSES)
-        core.on[GetWebhook] = lambda message: before
-        core.on[SetWebhook] = lambda message: Webhook(message.url, SECRET, message.statuses)
+        keep_webhook(core, before)
         data = up_folder(tmp_path, await core.start())
         async with program("api.listen", "--json", "--data", data) as (process, facts):
             assert facts["ready"] == "listen"
@@ -158,6 +170,27 @@ def test_listen_is_the_webhook_while_it_runs_and_shows_each_event_once(tmp_path)
                 {"event": "webhook", "id": "evt_2", "verified": False, "body": json.loads(BODY)},
             ]
         assert core.calls[-1] == SetWebhook(before.url, STATUSES)
+        await core.stop()
+
+    uvloop.run(main())
+
+
+def test_listen_leaves_a_webhook_that_is_set_meanwhile_or_yields_to_the_one_there_is(tmp_path):
+    async def main():
+        core = FakeCore()
+        kept = keep_webhook(core, Webhook("", SECRET, STATUSES))
+        own = SetWebhook("https://shop.example/hook", STATUSES[1:])
+        data = up_folder(tmp_path, await core.start())
+        async with program("api.listen", "--json", "--data", data, "--account", "4930") as (_, facts):
+            assert core.calls[-1] == SetWebhook(facts["url"], STATUSES, "4930")
+            core.on[SetWebhook](own)
+        assert kept().url == own.url
+        async with program("api.listen", "--json", "--data", data, "--yields") as (_, facts):
+            assert kept().url == own.url
+        core.on[SetWebhook](SetWebhook(facts["url"], own.statuses))  # as a killed listener leaves it
+        async with program("api.listen", "--json", "--data", data, "--yields") as (_, facts):
+            assert kept().url == facts["url"]
+        assert (kept().url, kept().statuses) == ("", own.statuses)
         await core.stop()
 
     uvloop.run(main())

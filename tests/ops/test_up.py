@@ -129,6 +129,14 @@ def test_no_argument_shows_the_webhook(tmp_path: Path, monkeypatch):
     assert not any("shop.example" in word for command, _ in children.values() for word in command)
 
 
+def test_our_programs_name_our_number_and_the_demo_leaves_a_webhook_of_others(tmp_path: Path, monkeypatch):
+    _, children, published = run(monkeypatch, tmp_path, demo=True)
+    for name in ("listen", "new"):
+        command = children[name][0]
+        assert command[command.index("--account") + 1] == published["number"]
+    assert "--yields" in children["listen"][0]
+
+
 def test_the_front_waits_for_the_core_only_until_its_secrets_are_made(tmp_path: Path, monkeypatch):
     _, children, _ = run(monkeypatch, tmp_path)
     assert list(children).index("core") < list(children).index("api")

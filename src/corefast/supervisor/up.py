@@ -120,13 +120,13 @@ class Up:
         front = [] if is_first else self._start_front(core)  # for the first run the core makes its secret
         await self._start_core(memory, self._own_url(memory, relay))
         front = front or self._start_front(core)
-        demo = await self._start_demo(core, self._own_url(memory, relay))
+        demo = await self._start_demo(core, self._own_url(memory, relay), memory.number)
         if is_first:
-            await self._install_key(core)
+            await self._install_key(core, memory.number)
         for child in front + demo:
             await child.ready()
         if not is_first and not await takes_key(config.port, key, is_tls=self._speaks_tls):
-            await self._install_key(core)
+            await self._install_key(core, memory.number)
 
         api = f"{'https' if self._speaks_tls else 'http'}://{HOST}:{config.port}"
         folder.publish(UpFile(api=api, api_key=key, relay=relay, number=memory.number, core=core))
@@ -174,7 +174,7 @@ class Up:
             ("webhooks", ["api.webhooks", "--core", core, "--core-secret-file", str(secrets / "webhooks.secret")]),
         ]
 
-    async def _start_demo(self, core: str, relay: str) -> list[Child]:
+    async def _start_demo(self, core: str, relay: str, number: str) -> list[Child]:
         if not self._config.demo:
             return []
         home = str(self._folder / "phone")
@@ -183,6 +183,7 @@ class Up:
         children = [self._keep("phone", phone, self._on_phone, await self._admission(DEMO_NUMBER))]
         if not self._config.webhook:
             listen = ["api.listen", "--json", "--port", "0", "--data", str(self._folder.path), "--core", core]
+            listen += ["--account", number, "--yields"]
             children.append(self._keep("listen", listen, self._on_webhook))
         return children
 
@@ -231,10 +232,11 @@ class Up:
             raise ChildFailed(f"code: {complaint.decode(errors='replace').strip().rpartition(chr(10))[2]}")
         return {"COREFAST_CODE": answer.decode().split()[0]}
 
-    async def _install_key(self, core: str) -> None:
+    async def _install_key(self, core: str, number: str) -> None:
         """Give the core our API key; it keeps only the digest."""
         scopes = [word for scope in ("send", "read", "admin") for word in ("--scope", scope)]
         command = ["api.key", "new", "--name", "up", *scopes, "--data", str(self._folder.path), "--core", core]
+        command += ["--account", number]
         environ = {"COREFAST_KEY_FILE": str(self._folder / "api.key")}
         process = await spawn(command, environ)
         _, complaint = await process.communicate()
