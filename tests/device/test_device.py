@@ -19,6 +19,7 @@ from corefast.device import (
     Stopped,
     Unreadable,
 )
+from corefast.device.sending import Sending
 from corefast.device.store.outbox import State
 from corefast.errors import (
     MessageTooLong,
@@ -136,6 +137,23 @@ def test_a_killed_relay_loses_and_doubles_nothing(tmp_path):
             texts = [(e.id, e.text) for e in bob.events if isinstance(e, MessageReceived)]
             assert texts == [(ids[n], str(n)) for n in range(120)]
             await alice.until(StatusChanged, count=120, status="delivered")
+
+    run(main)
+
+
+def test_what_has_no_result_is_posted_again_before_anything_else_gets_the_link(tmp_path, relay_url, monkeypatch):
+    async def main():
+        w, resent, resend = World(tmp_path, relay_url), [], Sending.resend
+
+        def watching(self):
+            resent.append(self)
+            resend(self)
+
+        monkeypatch.setattr(Sending, "resend", watching)
+        async with w.device(w.alice) as alice:
+            while alice.device._connection.peer is None:
+                await asyncio.sleep(0)
+            assert resent
 
     run(main)
 

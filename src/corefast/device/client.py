@@ -75,7 +75,11 @@ class Device:
         self._acquaintance = Acquaintance(profile)
         self._feed = Feed(profile)
         self._connection = Connection(
-            self._locate, self, on_open=self._on_open, on_trouble=lambda e: self._feed.tell(Offline(e.code, str(e)))
+            self._locate,
+            self,
+            on_open=self._on_open,
+            on_ready=self._on_ready,
+            on_trouble=lambda e: self._feed.tell(Offline(e.code, str(e))),
         )
         self._siblings = Siblings(profile, self._connection, self._locate, self._feed.tell)
         self._sending = Sending(profile, self._connection, self._feed.tell_all)
@@ -380,9 +384,11 @@ class Device:
     async def _on_open(self, peer: Peer) -> None:
         await self.groups.introduce(await self._registration.open(peer))
         self._feed.tell(Ready(self.number, self.device))
-        loop = asyncio.get_running_loop()
-        loop.call_soon(self._sending.resend)
-        loop.call_soon(self._resending.resume)
+
+    def _on_ready(self) -> None:
+        """Post what has no result before a lane posts what comes after it."""
+        self._sending.resend()
+        self._resending.resume()
 
     async def _keep_up(self) -> None:
         """Rotate prekeys of a device that stays connected for weeks, forget what is old, make keys ahead."""

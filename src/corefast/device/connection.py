@@ -34,7 +34,8 @@ class DeviceStopped(CorefastError):
 class Connection:
     """Keeps one peer open, with jittered back-off, until `close` or a `DeviceStopped`.
 
-    *on_open* runs on a new peer before anyone else gets it; *on_trouble* hears why there is none, once an outage.
+    *on_open* runs on a new peer before anyone else gets it, and *on_ready* when everybody has it and nobody has used
+    it yet; *on_trouble* hears why there is none, once an outage.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Connection:
         handler: Handler,
         *,
         on_open: Callable[[Peer], Awaitable[None]],
+        on_ready: Callable[[], None],
         on_trouble: Callable[[CorefastError], None],
     ) -> None:
         self._find_relay = find_relay
         self._handler = handler
         self._on_open = on_open
+        self._on_ready = on_ready
         self._on_trouble = on_trouble
         self._peer: Peer | None = None
         self._opened = asyncio.Event()
@@ -98,6 +101,7 @@ class Connection:
             self._peer = peer
             self._is_told = False
             self._opened.set()
+            self._on_ready()
             await peer.closed()
             self._tell(LinkLost("the link to the relay ended"))
         finally:
