@@ -24,7 +24,7 @@ from corefast.wire.settings import (
 )
 from corefast.wire.webhook import ClaimDeliveries, GetWebhook, Outcome, ReportDeliveries
 from tests.core.fake import Phone
-from tests.core.world import BUSINESS, CUSTOMER, story
+from tests.core.world import BUSINESS, CUSTOMER, OTHER, story
 
 URL = "https://example.test/hook"
 
@@ -264,7 +264,7 @@ def test_emitters_may_ask_for_the_trusted_authorities_and_no_more(tmp_path):
     story(main, tmp_path)
 
 
-def test_identity_changes_are_posted_unless_the_settings_say_no(tmp_path):
+def test_changes_and_lacks_of_keys_are_posted_unless_the_settings_say_no(tmp_path):
     async def main(w):
         quiet = {"message": {"sent": False, "delivered": False}}
         await patch(w, {"webhooks": {"url": URL} | quiet, "show_security_notifications": False})
@@ -276,6 +276,11 @@ def test_identity_changes_are_posted_unless_the_settings_say_no(tmp_path):
         phone.meet(w.relay.bundle_of_business())
         w.relay.deliver(phone.write("from my new phone"))
         await w.events(1, EventKind.IDENTITY_CHANGED)
+        lacking = Phone(OTHER)
+        lacking.has_kem = False
+        w.relay.add(lacking)
+        await w.send("to old software", OTHER)
+        await w.events(1, EventKind.BUNDLE_DOWNGRADED)
         assert [each.event.kind for each in (await claim(emitter)).deliveries] == [EventKind.MESSAGE]
         emitter.close()
 

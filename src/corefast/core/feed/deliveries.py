@@ -44,6 +44,7 @@ _STATES = {
     Fact.FAILED: (State.FAILED,),
     Fact.EXPIRED: (State.EXPIRED, State.FAILED),
 }
+_SECURITY = (Fact.IDENTITY_CHANGED, Fact.BUNDLE_DOWNGRADED)
 
 
 class Schedule:
@@ -264,7 +265,7 @@ class Schedule:
                     return
 
     def _is_wanted(self, fact: Fact) -> bool:
-        if fact is Fact.IDENTITY_CHANGED and not self.effect.tells_identity_changes:
+        if fact in _SECURITY and not self.effect.tells_security:
             return False
         states = _STATES.get(fact)
         return states is None or any(state in self.webhook.statuses for state in states)

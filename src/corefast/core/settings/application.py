@@ -56,7 +56,7 @@ class Effect(msgspec.Struct, frozen=True):
 
     concurrency: int
     backoff: Backoff | None
-    tells_identity_changes: bool
+    tells_security: bool
     pass_through: bool
     auto_download: frozenset[str]
 
