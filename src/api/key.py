@@ -2,18 +2,16 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from api.config import KeyConfig
 from api.gateway import CoreLink
-from api.local import LINK_WAIT_MS, open_core
+from api.local import LINK_WAIT_MS, local_core, print_json, spell_time
 from corefast import logs, process
 from corefast.config import load
-from corefast.errors import CorefastError, SetupError
+from corefast.errors import SetupError
 from corefast.wire.gateway import Done, Keys, KeyView, ListKeys, NewKey, NewKeyMade, RevokeKey, Scope
 from corefast.wire.webhook import GetWebhook, Webhook
 
@@ -23,15 +21,8 @@ async def act(config: KeyConfig) -> None:
     acts = {"new": _new, "list": _list, "revoke": _revoke, "webhook": _webhook}
     if config.action not in acts:
         raise SetupError(f"key {config.action}: there are new, list, revoke and webhook")
-    core = open_core(config.data, config.core)
-    try:
+    async with local_core(config.data, config.core) as core:
         await acts[config.action](core, config)
-    except SetupError:
-        raise
-    except CorefastError as error:
-        raise SetupError(f"the core did not do it: {error}") from None
-    finally:
-        await core.close()
 
 
 async def _new(core: CoreLink, config: KeyConfig) -> None:
@@ -39,7 +30,7 @@ async def _new(core: CoreLink, config: KeyConfig) -> None:
         NewKey(config.name, _scopes(config.scope), config.key, config.account), NewKeyMade, link_wait_ms=LINK_WAIT_MS
     )
     if config.json:
-        _print(_facts(made.view) | {"key": made.key})
+        print_json(_facts(made.view) | {"key": made.key})
     else:
         _print_text(f"{made.key}\n", f"id {made.view.id}, may {_may(made.view)}; it is shown only here\n")
 
@@ -47,7 +38,7 @@ async def _new(core: CoreLink, config: KeyConfig) -> None:
 async def _list(core: CoreLink, config: KeyConfig) -> None:
     keys = (await core.call(ListKeys(config.account), Keys, link_wait_ms=LINK_WAIT_MS)).keys
     if config.json:
-        _print({"keys": [_facts(view) for view in keys]})
+        print_json({"keys": [_facts(view) for view in keys]})
         return
     table = Table("id", "name", "number", "may", "made")
     for view in keys:
@@ -60,7 +51,7 @@ async def _revoke(core: CoreLink, config: KeyConfig) -> None:
         raise SetupError("key revoke ID: corefast key list shows the ids")
     await core.call(RevokeKey(config.id), Done, link_wait_ms=LINK_WAIT_MS)
     if config.json:
-        _print({"revoked": config.id})
+        print_json({"revoked": config.id})
     else:
         _print_text(f"{config.id} is revoked\n")
 
@@ -70,7 +61,7 @@ async def _webhook(core: CoreLink, config: KeyConfig) -> None:
     if not webhook.secret:
         raise SetupError("no webhook was set yet: corefast up --webhook URL")
     if config.json:
-        _print({"url": webhook.url, "secret": webhook.secret})
+        print_json({"url": webhook.url, "secret": webhook.secret})
     else:
         _print_text(f"{webhook.secret}\n", f"signs what is posted to {webhook.url or 'no URL at present'}\n")
 
@@ -83,22 +74,17 @@ def _scopes(words: list[str]) -> tuple[Scope, ...]:
 
 
 def _facts(view: KeyView) -> dict[str, str]:
-    created = datetime.fromtimestamp(view.created_ms / 1_000, UTC).isoformat(timespec="seconds")
     return {
         "id": view.id,
         "name": view.name,
         "account": view.account,
         "scopes": " ".join(view.scopes),
-        "created": created,
+        "created": spell_time(view.created_ms),
     }
 
 
 def _may(view: KeyView) -> str:
     return ", ".join(view.scopes)
-
-
-def _print(facts: object) -> None:
-    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
 
 
 def _print_text(result: str, remark: str = "") -> None:

@@ -1,11 +1,15 @@
-"""The core of a `corefast up` folder: where it listens, and the secret that opens it to us."""
+"""What the commands that ask a core share: the way to the core of a `corefast up` folder, and how answers are shown."""
 
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from api.gateway import CoreLink, read_secret
-from corefast.errors import SetupError
+from corefast.errors import CorefastError, SetupError
 
 LINK_WAIT_MS = 3_000
 """How long the command-line helpers wait for the core before they say that it is away."""
@@ -13,6 +17,20 @@ LINK_WAIT_MS = 3_000
 
 class _UpFile(msgspec.Struct):
     core: str
+
+
+@contextlib.asynccontextmanager
+async def local_core(data: str, address: str = "") -> AsyncIterator[CoreLink]:
+    """Give the link that `open_core` returns, and close it; what the core refuses meanwhile is a `SetupError`, too."""
+    core = open_core(data, address)
+    try:
+        yield core
+    except SetupError:
+        raise
+    except CorefastError as error:
+        raise SetupError(f"the core did not do it: {error}") from None
+    finally:
+        await core.close()
 
 
 def open_core(data: str, address: str = "") -> CoreLink:
@@ -40,3 +58,13 @@ def _read_address(folder: Path) -> str:
         raise SetupError(f"corefast up is not running on {folder}; start it, or give --core HOST:PORT") from None
     except (OSError, msgspec.DecodeError) as error:
         raise SetupError(f"{path} cannot be read: {error}") from None
+
+
+def print_json(facts: object) -> None:
+    """Print *facts* on one line, for a script."""
+    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
+
+
+def spell_time(at_ms: int) -> str:
+    """Return a Unix time as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="seconds")

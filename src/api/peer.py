@@ -2,14 +2,13 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from api.config import PeerConfig
 from api.gateway import CoreLink
-from api.local import LINK_WAIT_MS, open_core
+from api.local import LINK_WAIT_MS, local_core, print_json, spell_time
 from corefast import logs, process
 from corefast.address import display_number
 from corefast.config import load
@@ -27,19 +26,17 @@ _REMEDIES = {
 async def act(config: PeerConfig) -> None:
     """Do what *config* says; raise `SetupError` where it cannot be done."""
     request = _request(config)
-    core = open_core(config.data, config.core)
-    try:
-        if isinstance(request, ListPeers):
-            await _list(core, request, config)
-        else:
-            _show(await core.call(request, PeerView, link_wait_ms=LINK_WAIT_MS), config)
-    except SetupError:
-        raise
-    except CorefastError as error:
-        remedy = _REMEDIES.get(error.code, "").format(config.number)
-        raise SetupError(f"peer {config.action}: {error}" + (f"; {remedy}" if remedy else "")) from None
-    finally:
-        await core.close()
+    async with local_core(config.data, config.core) as core:
+        try:
+            if isinstance(request, ListPeers):
+                await _list(core, request, config)
+            else:
+                _show(await core.call(request, PeerView, link_wait_ms=LINK_WAIT_MS), config)
+        except SetupError:
+            raise
+        except CorefastError as error:
+            remedy = _REMEDIES.get(error.code, "").format(config.number)
+            raise SetupError(f"peer {config.action}: {error}" + (f"; {remedy}" if remedy else "")) from None
 
 
 def _request(config: PeerConfig) -> GetPeer | PinPeer | AcceptIdentity | ListPeers:
@@ -68,7 +65,7 @@ async def _list(core: CoreLink, request: ListPeers, config: PeerConfig) -> None:
             break
         request = ListPeers(page.next, account=config.account)
     if config.json:
-        _print({"peers": [_facts(view) for view in views]})
+        print_json({"peers": [_facts(view) for view in views]})
     elif not views:
         sys.stderr.write("no customer is pinned, and no identity key waits for a look\n")
     for view in [] if config.json else views:
@@ -77,11 +74,11 @@ async def _list(core: CoreLink, request: ListPeers, config: PeerConfig) -> None:
 
 def _show(view: PeerView, config: PeerConfig) -> None:
     if config.json:
-        _print(_facts(view))
+        print_json(_facts(view))
         return
     lines = [display_number(view.number), *(f"  {note}" for note in _notes(view))]
     if view.identity_hash:
-        since = f" since {_time(view.created_ms)}" if view.created_ms else ""
+        since = f" since {spell_time(view.created_ms)}" if view.created_ms else ""
         lines += [f"  identity key {view.identity_hash}{since}", "  safety number"]
         groups = view.safety_number.split(" ")
         lines += ["    " + " ".join(groups[at : at + 4]) for at in range(0, len(groups), 4)]
@@ -105,14 +102,6 @@ def _notes(view: PeerView) -> list[str]:
 def _facts(view: PeerView) -> dict[str, Any]:
     facts = msgspec.structs.asdict(view) | {"pin": view.pin.value}
     return facts if view.safety_number else {name: fact for name, fact in facts.items() if name != "safety_number"}
-
-
-def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="seconds")
-
-
-def _print(facts: object) -> None:
-    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
 
 
 async def main(stop: asyncio.Event) -> None:

@@ -3,18 +3,16 @@
 import asyncio
 import getpass
 import sys
-from datetime import UTC, datetime
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from api.config import UserConfig
 from api.gateway import CoreLink
-from api.local import LINK_WAIT_MS, open_core
+from api.local import LINK_WAIT_MS, local_core, print_json, spell_time
 from corefast import logs, process
 from corefast.config import load
-from corefast.errors import CorefastError, SetupError
+from corefast.errors import SetupError
 from corefast.wire.access import DeleteUser, ListUsers, NewUser, SetPassword, Users, UserView
 
 
@@ -25,21 +23,14 @@ async def act(config: UserConfig) -> None:
         raise SetupError(f"user {config.action}: there are list, add, password and remove")
     if config.action != "list" and not config.name:
         raise SetupError(f"user {config.action} NAME: whom?")
-    core = open_core(config.data, config.core)
-    try:
+    async with local_core(config.data, config.core) as core:
         await acts[config.action](core, config)
-    except SetupError:
-        raise
-    except CorefastError as error:
-        raise SetupError(f"the core did not do it: {error}") from None
-    finally:
-        await core.close()
 
 
 async def _list(core: CoreLink, config: UserConfig) -> None:
     users = (await core.call(ListUsers(config.account), Users, link_wait_ms=LINK_WAIT_MS)).users
     if config.json:
-        _print({"users": [_facts(user) for user in users]})
+        print_json({"users": [_facts(user) for user in users]})
         return
     table = Table("name", "role", "number", "made")
     for user in users:
@@ -80,19 +71,19 @@ async def _ask_password(config: UserConfig) -> str:
 
 
 def _facts(user: UserView) -> dict[str, str]:
-    created = datetime.fromtimestamp(user.created_ms / 1_000, UTC).isoformat(timespec="seconds")
-    return {"username": user.username, "role": user.role, "account": user.account, "created": created}
+    return {
+        "username": user.username,
+        "role": user.role,
+        "account": user.account,
+        "created": spell_time(user.created_ms),
+    }
 
 
 def _tell(config: UserConfig, user: UserView, what: str) -> None:
     if config.json:
-        _print(_facts(user))
+        print_json(_facts(user))
     else:
         sys.stdout.write(f"{user.username} {what}\n")
-
-
-def _print(facts: object) -> None:
-    sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")
 
 
 async def main(stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from corefast.errors import Overloaded, StoreError
 from corefast.limits import MAX_BATCH_UNITS, MAX_QUEUED_UNITS
-from corefast.store.database import Op, Rows
+from corefast.store.database import Op, Rows, Unit
 
 Waiter = asyncio.Future[Any] | Callable[[Exception | None], None]
 
@@ -195,3 +195,29 @@ class CommitLane(Lane[B]):
             return
         for waiter, rows in zip(waiters, batch.results(), strict=True):
             self._answer(waiter, None, rows or [])
+
+
+class Committing:
+    """What each engine's `Database` does with units: they go to the lane of the connection that writes."""
+
+    def __init__(self, commits: CommitLane[Any]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._commits = commits
+
+    def commit(self, unit: Unit) -> asyncio.Future[list[Rows]]:
+        waiter: asyncio.Future[list[Rows]] = self._loop.create_future()
+        self._commits.put(unit.ops, waiter)
+        return waiter
+
+    def commit_then(self, unit: Unit, callback: Callable[[Exception | None], None]) -> None:
+        self._commits.put(unit.ops, callback)
+
+    def set_prelude(self, prelude: Callable[[], list[Op]]) -> None:
+        self._commits.prelude = prelude
+
+    @property
+    def is_failing(self) -> bool:
+        return self._commits.is_failing
+
+    def on_batch(self, hook: Callable[[int, float], None]) -> None:
+        self._commits.hooks.append(hook)

@@ -10,8 +10,8 @@ from typing import Any
 
 from corefast.errors import SetupError, StoreBusy, StoreError
 from corefast.store.commit import Batch, Connection
-from corefast.store.database import Op, Rows, Statement, Unit
-from corefast.store.lane import CommitLane, Lane, Waiter
+from corefast.store.database import Rows, Statement
+from corefast.store.lane import CommitLane, Committing, Lane, Waiter
 from corefast.store.migrate import Migration, pending
 
 BUSY_TIMEOUT_MS = 5_000
@@ -75,39 +75,20 @@ class _Queries(Lane[Batch]):
             self._answer(waiter, error, rows[0] if rows else [])
 
 
-class SqliteDatabase:
+class SqliteDatabase(Committing):
     """`Database` on one SQLite file."""
 
     def __init__(self, writer: Connection, reader: Connection) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._workers = [_Worker(writer, "store-commit"), _Worker(reader, "store-read")]
+        super().__init__(CommitLane(self._workers[0]))
         self._writer = writer
         self._reader = reader
-        self._workers = [_Worker(writer, "store-commit"), _Worker(reader, "store-read")]
-        self._commits = CommitLane(self._workers[0])
         self._reads = _Queries(self._workers[1])
 
     async def fetch(self, statement: Statement, *params: Any) -> Rows:
         waiter: asyncio.Future[Rows] = self._loop.create_future()
         self._reads.put([(statement, params, None)], waiter)
         return await waiter
-
-    def commit(self, unit: Unit) -> asyncio.Future[list[Rows]]:
-        waiter: asyncio.Future[list[Rows]] = self._loop.create_future()
-        self._commits.put(unit.ops, waiter)
-        return waiter
-
-    def commit_then(self, unit: Unit, callback: Callable[[Exception | None], None]) -> None:
-        self._commits.put(unit.ops, callback)
-
-    def set_prelude(self, prelude: Callable[[], list[Op]]) -> None:
-        self._commits.prelude = prelude
-
-    @property
-    def is_failing(self) -> bool:
-        return self._commits.is_failing
-
-    def on_batch(self, hook: Callable[[int, float], None]) -> None:
-        self._commits.hooks.append(hook)
 
     async def close(self) -> None:
         await self._commits.close()

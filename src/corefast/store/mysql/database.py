@@ -1,13 +1,12 @@
 """`Database` on a MariaDB or MySQL server."""
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from corefast.errors import SetupError, StoreError
-from corefast.store.database import Op, Rows, Statement, Unit
-from corefast.store.lane import CommitLane
+from corefast.store.database import Rows, Statement
+from corefast.store.lane import CommitLane, Committing
 from corefast.store.migrate import Migration
 from corefast.store.mysql.address import Address
 from corefast.store.mysql.error import Refused, Retry, Untrusted
@@ -18,36 +17,17 @@ from corefast.store.mysql.text import Shapes
 from corefast.store.mysql.writer import Writer
 
 
-class MysqlDatabase:
+class MysqlDatabase(Committing):
     """`Database` on one server: one connection that writes, a few that read."""
 
     def __init__(self, writer: Writer, pool: Pool) -> None:
-        self._loop = asyncio.get_running_loop()
+        super().__init__(CommitLane(writer))
         self._writer = writer
         self._pool = pool
         self._shapes = Shapes()
-        self._commits = CommitLane(writer)
 
     async def fetch(self, statement: Statement, *params: Any) -> Rows:
         return await self._pool.fetch(self._shapes.sql(statement, params))
-
-    def commit(self, unit: Unit) -> asyncio.Future[list[Rows]]:
-        waiter: asyncio.Future[list[Rows]] = self._loop.create_future()
-        self._commits.put(unit.ops, waiter)
-        return waiter
-
-    def commit_then(self, unit: Unit, callback: Callable[[Exception | None], None]) -> None:
-        self._commits.put(unit.ops, callback)
-
-    def set_prelude(self, prelude: Callable[[], list[Op]]) -> None:
-        self._commits.prelude = prelude
-
-    @property
-    def is_failing(self) -> bool:
-        return self._commits.is_failing
-
-    def on_batch(self, hook: Callable[[int, float], None]) -> None:
-        self._commits.hooks.append(hook)
 
     async def close(self) -> None:
         self._writer.is_closing = True
