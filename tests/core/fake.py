@@ -177,6 +177,7 @@ class Relay:
         self.looked_up: list[list[str]] = []
         self.on_find: Callable[[list[str]], CorefastError | None] = lambda numbers: None
         self._seq = 0
+        self._taken: dict[bytes, tuple[Peer, Post, PostState]] = {}
         self.blobs = Blobs()
         self._changed = asyncio.Event()
 
@@ -283,12 +284,17 @@ class Relay:
         self.batches.append(batch)
         results = []
         for post in batch.posts:
+            if (known := self._taken.get(post.id)) and known[:2] == (peer, post):
+                results.append(PostResult(post.id, known[2], NOW_MS))  # it has it, and does not deliver it again
+                continue
             self.posts.append(post)
             state = self.decide(post)
             if post.to in self.versions and post.devices_version != self.versions[post.to]:
                 state = PostState.DEVICES_CHANGED
             if state is not None:
                 results.append(PostResult(post.id, state, NOW_MS))
+            if state in (PostState.DELIVERED, PostState.STORED):
+                self._taken[post.id] = (peer, post, state)
         peer.notify(PostResults(results))
         self._changed.set()
 

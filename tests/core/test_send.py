@@ -357,6 +357,20 @@ def test_full_lane_is_overloaded_and_others_are_served(tmp_path, monkeypatch):
     story(main, tmp_path)
 
 
+def test_ciphertext_that_reading_brought_before_its_commit_was_heard_of_is_posted_once(tmp_path):
+    async def main(world):
+        world.relay.decide = lambda post: None
+        await world.send("first")
+        await world.relay.until(lambda: len(world.relay.posts) == 1)
+        outbox = world.business.outbox
+        outbox.add(*outbox._unanswered.values())
+        await world.send("second")
+        await world.relay.until(lambda: len(world.relay.posts) > 1)
+        assert texts(world) == ["first", "second"]
+
+    story(main, tmp_path)
+
+
 def test_outbox_larger_than_memory_keeps_order(tmp_path, monkeypatch):
     monkeypatch.setattr("corefast.core.send.outbox.MAX_READY", 8)
     monkeypatch.setattr("corefast.core.send.outbox._PAGE", 5)

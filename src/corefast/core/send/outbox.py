@@ -63,7 +63,9 @@ class Outbox:
         return len(self._unanswered)
 
     def add(self, entry: Entry) -> None:
-        """Take a ciphertext whose commit is done."""
+        """Take a ciphertext whose commit is done, unless reading, which may see that before us, has brought it."""
+        if entry.row in self._known:
+            return
         if self._is_spilled or len(self._ready) >= MAX_READY:
             self._spill(entry)
             return
