@@ -236,9 +236,8 @@ def test_what_is_swept_by_its_age_is_found_by_an_index(index, statement, tmp_pat
 
 def test_database_holds_a_number_once(tmp_path):
     async def main(world):
-        twice = (
-            "INSERT INTO account SELECT 7, number, phase, own_keys, link_key, id_key, token, next_token FROM account"
-        )
+        columns = "number, phase, own_keys, link_key, id_key, token, next_token"
+        twice = f"INSERT INTO account (account, {columns}) SELECT 7, {columns} FROM account"  # noqa: S608
         unit = Unit()
         unit.add(Statement(twice))
         with pytest.raises(StoreConflict):
