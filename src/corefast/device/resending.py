@@ -16,24 +16,29 @@ from corefast.device.repair import count
 from corefast.device.sending import Relay, Sending, take_bundle
 from corefast.device.store.resend import Debt
 from corefast.endpoint.fanout import fan_out
-from corefast.endpoint.resend import ID_BYTES, Ask, Budget, Outcome, identity_mark, refusal, resend_of
+from corefast.endpoint.resend import (
+    ID_BYTES,
+    RESENDS_AT_ONCE,
+    Ask,
+    Budget,
+    Outcome,
+    identity_mark,
+    refusal,
+    resend_from,
+    retry_ms,
+)
 from corefast.endpoint.trust import Policy
-from corefast.errors import BusyError, CallTimeout, ContentMalformed, CorefastError, LinkLost, RemoteRefused
+from corefast.errors import BusyError, CallTimeout, CorefastError, LinkLost, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
 from corefast.logs import get_logger, log_crash
 from corefast.store.database import Unit
-from corefast.wire.content import Content, ResendRequest, decode_content, encode_content
+from corefast.wire.content import Content, ResendRequest, encode_content
 from corefast.wire.messages import Bundle, FetchBundle, Post, PostBatch, PostResult, PostState
 
 log = get_logger()
 
-_AT_ONCE = 16
-"""Messages resent by one unit."""
-
 _BUSY_MS = 200
 """Before a peer is looked at again whose messages for an older list of devices are under way."""
-
-_FIRST_RETRY_MS, _LAST_RETRY_MS = 1_000, 300_000
 
 
 class Resending:
@@ -109,7 +114,7 @@ class Resending:
 
     def _backoff(self, number: str) -> int:
         failures = self._failures[number] = self._failures.get(number, 0) + 1
-        return int(min(_FIRST_RETRY_MS << min(failures - 1, 10), _LAST_RETRY_MS))
+        return retry_ms(failures)
 
     async def _step(self, number: str) -> int | None:
         """Do one thing that is due; return 0 where there may be more, a time to wait, None at the end."""
@@ -186,7 +191,7 @@ class Resending:
         debtors = profile.book.debtors
         debtors.discard(number)  # before the look: who comes during it is a debtor again
         try:
-            debts = await profile.resends.load_debts(number, _AT_ONCE)
+            debts = await profile.resends.load_debts(number, RESENDS_AT_ONCE)
         except CorefastError:
             debtors.add(number)
             raise
@@ -229,7 +234,7 @@ class Resending:
         granted = []
         for debt in debts:
             outcome = refusal(debt.sent, identity, profile.clock(), profile.book.life_ms)
-            again = _again(debt) if outcome is None else None
+            again = resend_from(debt.content, debt.sent, debt.id) if outcome is None else None
             if again is not None:
                 granted.append((debt, *again))
                 continue
@@ -316,14 +321,3 @@ class Resending:
             raise CallTimeout("the list of devices is another one")
         if state == PostState.REFUSED:
             raise CallTimeout("the relay refused a post")
-
-
-def _again(debt: Debt) -> tuple[bytes, Content] | None:
-    """Return the id of a resend's post and its content: the message as it was, naming the id that it had at first."""
-    if debt.content is None or debt.sent is None:
-        return None
-    try:
-        content = decode_content(debt.content)
-    except ContentMalformed:
-        return None
-    return resend_of(content, debt.id, debt.sent.serial)

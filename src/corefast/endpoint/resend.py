@@ -12,6 +12,7 @@ import msgspec
 
 from corefast.errors import (
     CiphertextInvalid,
+    ContentMalformed,
     GroupUnknown,
     MessageGapTooLarge,
     MessageMacInvalid,
@@ -29,7 +30,7 @@ from corefast.limits import (
     MAX_RESENDS,
     RESEND_REQUESTS,
 )
-from corefast.wire.content import Content
+from corefast.wire.content import Content, decode_content
 
 HOUR_MS = 3_600_000
 ID_BYTES = 16
@@ -38,7 +39,11 @@ MARK_BYTES = 16
 MAX_SERIAL = MAX_RESENDS * MAX_DEVICES
 """How often a message is encrypted once more, for all devices of a number together."""
 
+RESENDS_AT_ONCE = 16
+"""Messages resent by one unit."""
+
 _FIRST_GAP_MS = 1_000
+_FIRST_RETRY_MS, _LAST_RETRY_MS = 1_000, 300_000
 _CURABLE = (
     SessionMissing,
     PreKeyUnknown,
@@ -100,6 +105,22 @@ def resend_of(content: Content, sent_as: bytes, serial: int) -> tuple[bytes, Con
     envelope_id = derive_resend_id(sent_as, serial)
     own_id = envelope_id if content.group is None else content.id
     return envelope_id, msgspec.structs.replace(content, id=own_id, resent=sent_as)
+
+
+def resend_from(stored: bytes | None, sent: "Sent | None", sent_as: bytes) -> tuple[bytes, Content] | None:
+    """Return the next resend of an encoded content that left under the id *sent_as*; None where it is lost."""
+    if stored is None or sent is None:
+        return None
+    try:
+        content = decode_content(stored)
+    except ContentMalformed:
+        return None
+    return resend_of(content, sent_as, sent.serial)
+
+
+def retry_ms(failures: int) -> int:
+    """Return how long to wait after so many failures in a row, from 1 on."""
+    return int(min(_FIRST_RETRY_MS << min(failures - 1, 10), _LAST_RETRY_MS))
 
 
 def awaited_ids(message_id: bytes) -> list[bytes]:
@@ -259,3 +280,58 @@ class Book:
             return [], Outcome.RATE
         self._answers[peer] = budget.spend(now_ms, has_new_session=False)
         return list(dict.fromkeys(each for each in ids if len(each) == ID_BYTES)), None
+
+
+class Draft:
+    """What received items change in a book: `done` after the commit of their unit, `undo` where that failed."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._asked: list[Ask] = []
+        self._awaited: dict[tuple[str, bytes], Ask] = {}
+        self._again: list[Ask] = []
+        self._answered: list[Ask] = []
+        self._debtors: set[str] = set()
+
+    @property
+    def peers(self) -> set[str]:
+        """Peers to whom something is due after the commit."""
+        return {ask.peer for ask in self._asked + self._again} | self._debtors
+
+    def awaited(self, peer: str, envelope_id: bytes) -> Ask | None:
+        """Return the ask that this envelope, which we cannot read, should have answered."""
+        return self._book.awaited(peer, envelope_id) or self._awaited.get((peer, envelope_id))
+
+    def may_ask(self, peer: str) -> bool:
+        """Tell whether another message of *peer* may be asked for."""
+        return self._book.may_ask(peer, sum(ask.peer == peer for ask in self._asked))
+
+    def add(self, ask: Ask) -> None:
+        self._asked.append(ask)
+        self._awaited |= dict.fromkeys(((ask.peer, envelope_id) for envelope_id in awaited_ids(ask.id)), ask)
+
+    def add_again(self, ask: Ask) -> None:
+        """Ask once more: what came for *ask* was unreadable, too."""
+        self._again.append(ask)
+
+    def add_debtor(self, peer: str) -> None:
+        self._debtors.add(peer)
+
+    def take(self, peer: str, message_id: bytes, identity: bytes) -> Ask | None:
+        """Return the ask that a message resent under *identity* answers, once: it is out of the book then."""
+        ask = self._book.find(peer, message_id, identity)
+        if ask is not None:
+            self._book.remove(ask)
+            self._answered.append(ask)
+        return ask
+
+    def done(self) -> None:
+        for ask in self._asked:
+            self._book.add(ask)
+        for ask in self._again:
+            ask.is_due = True
+        self._book.debtors |= self._debtors
+
+    def undo(self) -> None:
+        for ask in self._answered:
+            self._book.add(ask)

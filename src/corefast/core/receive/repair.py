@@ -4,36 +4,27 @@ from corefast.core.context import Context
 from corefast.core.send.lane import Lane
 from corefast.core.send.resender import count
 from corefast.core.store.inbound import InboundKind
-from corefast.endpoint.resend import Ask, Outcome, awaited_ids, identity_mark, is_curable
+from corefast.endpoint.resend import Ask, Draft, Outcome, identity_mark, is_curable
 from corefast.store.database import Unit
 from corefast.wire.content import ResendRequest
 from corefast.wire.messages import Item
 
 
-class Repair:
-    """Grows beside a unit: `done` after its commit, `undo` where it failed."""
+class Repair(Draft):
+    """The draft of the book that grows beside a unit."""
 
     def __init__(self, context: Context, unit: Unit) -> None:
+        super().__init__(context.book)
         self._context = context
         self._unit = unit
-        self._asked: list[Ask] = []
-        self._awaited: dict[tuple[str, bytes], Ask] = {}
-        self._again: list[Ask] = []
-        self._answered: list[Ask] = []
-        self._debtors: set[str] = set()
-
-    @property
-    def peers(self) -> set[str]:
-        """Peers to whom something is due after the commit."""
-        return {ask.peer for ask in self._asked + self._again} | self._debtors
 
     def is_known_loss(self, lane: Lane, item: Item, error: Exception) -> bool:
         """Take an unreadable *item* that was to bring a message which is recorded as unreadable: ask once more."""
-        ask = self._context.book.awaited(lane.number, item.id) or self._awaited.get((lane.number, item.id))
+        ask = self.awaited(lane.number, item.id)
         if ask is None or not is_curable(error):
             return False
         self._context.resends.set_ask(self._unit, ask.row, ask.identity, is_due=True)
-        self._again.append(ask)
+        self.add_again(ask)
         return True
 
     def ask(self, lane: Lane, item: Item, row: int, error: Exception) -> None:
@@ -41,26 +32,23 @@ class Repair:
         context = self._context
         if not is_curable(error) or not context.book.life_ms:
             return
-        if not context.book.may_ask(lane.number, sum(ask.peer == lane.number for ask in self._asked)):
+        if not self.may_ask(lane.number):
             count(Outcome.LIMITED)
             return
         identity = identity_mark(lane.identity) if lane.identity else b""
         ask = Ask(lane.number, item.sender.device, item.id, row, identity, context.clock())
         context.resends.put_ask(self._unit, lane.peer, ask)
-        self._asked.append(ask)
-        self._awaited |= dict.fromkeys(((ask.peer, envelope_id) for envelope_id in awaited_ids(ask.id)), ask)
+        self.add(ask)
         count(Outcome.DUE)
 
     def answer(self, lane: Lane, original: bytes) -> Ask | None:
         """Return the ask that a message resent answers, once; None where it is to be passed over."""
         context = self._context
-        ask = context.book.find(lane.number, original, lane.identity or b"")
+        ask = self.take(lane.number, original, lane.identity or b"")
         if ask is None:
             count(Outcome.UNASKED)
             return None
-        context.book.remove(ask)
         context.resends.delete_ask(self._unit, ask.row)
-        self._answered.append(ask)
         count(Outcome.REPAIRED)
         return ask
 
@@ -85,16 +73,4 @@ class Repair:
                 count(Outcome.UNKNOWN)
                 continue
             context.resends.owe(self._unit, lane.peer, device, message, now_ms)
-            self._debtors.add(lane.number)
-
-    def done(self) -> None:
-        book = self._context.book
-        for ask in self._asked:
-            book.add(ask)
-        for ask in self._again:
-            ask.is_due = True
-        book.debtors |= self._debtors
-
-    def undo(self) -> None:
-        for ask in self._answered:
-            self._context.book.add(ask)
+            self.add_debtor(lane.number)

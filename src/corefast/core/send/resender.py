@@ -16,25 +16,31 @@ from corefast.core.send.lane import Lane, Lanes, Phase
 from corefast.core.send.preparer import Preparer
 from corefast.core.store.resend import Debt
 from corefast.endpoint.fanout import fan_out
-from corefast.endpoint.resend import HOUR_MS, Ask, Budget, Outcome, identity_mark, refusal, resend_of
-from corefast.errors import CallTimeout, ContentMalformed, CorefastError, LinkLost, NumberUnknown, RemoteRefused
+from corefast.endpoint.resend import (
+    HOUR_MS,
+    ID_BYTES,
+    RESENDS_AT_ONCE,
+    Ask,
+    Budget,
+    Outcome,
+    identity_mark,
+    refusal,
+    resend_from,
+    retry_ms,
+)
+from corefast.errors import CallTimeout, CorefastError, LinkLost, NumberUnknown, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
 from corefast.logs import get_logger
 from corefast.net.transport import Peer
 from corefast.store.database import Unit
-from corefast.wire.content import Content, ResendRequest, decode_content, encode_content
+from corefast.wire.content import Content, ResendRequest, encode_content
 from corefast.wire.messages import Bundle, Post, PostBatch, PostResult, PostState
 
 log = get_logger()
 
-_AT_ONCE = 16
-"""Messages resent by one unit."""
-
 _BUSY_MS = 200
 """Before a lane is looked at again whose sessions are being made."""
 
-_FIRST_RETRY_MS, _LAST_RETRY_MS = 1_000, 300_000
-_ID_BYTES = 16
 _NO_CHAINS: Mapping[bytes, Chain] = {}
 
 Again = tuple[bytes, Content]
@@ -121,7 +127,7 @@ class Resender:
 
     def _backoff(self, number: str) -> int:
         failures = self._failures[number] = self._failures.get(number, 0) + 1
-        return int(min(_FIRST_RETRY_MS << min(failures - 1, 10), _LAST_RETRY_MS))
+        return retry_ms(failures)
 
     async def _step(self, lane: Lane, peer: Peer) -> int | None:
         """Do one thing that is due; return 0 where there may be more, a time to wait, None at the end."""
@@ -164,7 +170,7 @@ class Resender:
             return 0
         unit = Unit()
         missing = ResendRequest([ask.id for ask in asks])
-        request = Content(context.random(_ID_BYTES), now_ms, missing, author=context.number)
+        request = Content(context.random(ID_BYTES), now_ms, missing, author=context.number)
         renew = {ask.device for ask in asks} if is_renewed else set()
         posts = self._encrypt(unit, lane, {request.id: request}, bundle, renew)
         spent = budget.spend(now_ms, has_new_session=is_renewed)
@@ -208,14 +214,15 @@ class Resender:
         context = self._context
         context.book.debtors.discard(lane.number)  # before the look: who comes during it is a debtor again
         try:
-            debts = await context.resends.load_debts(lane.peer, _AT_ONCE)
+            debts = await context.resends.load_debts(lane.peer, RESENDS_AT_ONCE)
         except CorefastError:
             context.book.debtors.add(lane.number)
             raise
         if not debts:
             return 0
         context.book.debtors.add(lane.number)
-        resends = {debt: again for debt in debts if (again := _again(context, debt)) is not None}
+        drawn = ((debt, resend_from(debt.plaintext, debt.sent, context.ids.message_id(debt.message))) for debt in debts)
+        resends = {debt: again for debt, again in drawn if again is not None}
         chains = await context.groups.handed_out(content for _, content in resends.values())
         bundle = None if self._is_ready(lane) else await self._preparer.fetch(lane.number, peer)
         if self._is_ready(lane):
@@ -343,14 +350,3 @@ class Resender:
         if state == PostState.REFUSED:
             raise RemoteRefused("post.refused")
         return True
-
-
-def _again(context: Context, debt: Debt) -> Again | None:
-    """Return the envelope's id and the content of a resend: the message as it was, naming the first envelope."""
-    if debt.plaintext is None or debt.sent is None:
-        return None
-    try:
-        content = decode_content(debt.plaintext)
-    except ContentMalformed:
-        return None
-    return resend_of(content, context.ids.message_id(debt.message), debt.sent.serial)
