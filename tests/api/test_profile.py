@@ -64,7 +64,7 @@ def test_the_profile_keeps_what_a_change_does_not_name(tmp_path: Path) -> None:
             ({"address": "x" * 257}, "address"),
             ({"description": "x" * 257}, "description"),
             ({"email": "x" * 129}, "email"),
-            ({"vertical": "Piracy"}, "vertical"),
+            ({"vertical": "Piracy"}, "Restaurant; Other"),
             ({"websites": ["https://a.example"] * 3}, "websites"),
             ({"websites": ["javascript:alert(1)"]}, "websites[0]"),
             ({"websites": ["https://" + "x" * 256]}, "websites[0]"),

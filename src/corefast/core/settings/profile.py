@@ -208,7 +208,7 @@ def check_business(given: BusinessProfile) -> None:
         if (value := getattr(given, name)) is not UNSET:
             _check_text(name, value, most)
     if given.vertical is not UNSET and given.vertical not in VERTICALS:
-        raise ParameterInvalid("`vertical` is none of the lines of business; docs/api.md lists them")
+        raise ParameterInvalid(f"`vertical` is empty or one of: {'; '.join(VERTICALS[1:])}")
     if given.websites is not UNSET:
         if len(given.websites) > _MAX_WEBSITES:
             raise ParameterInvalid(f"`websites` has at most {_MAX_WEBSITES}")
