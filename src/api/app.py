@@ -50,33 +50,55 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
     *files* is another way to the same core, on which files delay nothing.
     """
     keys = Keys(core, now_ms)
-    media = MediaFiles(files or core, keys)
-    messages = Messages(core, keys)
-    health = HealthView(core, keys, draining, now_ms)
+    figures = MetricsView(core, keys, is_open=open_metrics)
     docs = Docs()
-    users = Users(core, keys)
+    routes = [
+        *_messaging(core, keys, MediaFiles(files or core, keys), EventFeed(core, keys, draining)),
+        *_settings(core, keys),
+        *_operations(core, keys, HealthView(core, keys, draining, now_ms), figures),
+        Route("/openapi.json", docs.openapi),
+        *Absent(keys).routes,
+        *(Route(path, asset) for path, asset in docs.assets.items()),
+    ]
+    fallback = Fallback()
+    fallback.router = Router(routes, redirect_slashes=False, default=fallback)
+    return fallback.router
+
+
+def _messaging(core: Core, keys: Keys, media: MediaFiles, feed: EventFeed) -> list[Route]:
+    """What is said, to whom, and what came of it."""
+    messages = Messages(core, keys)
     templates = Templates(core, keys)
-    settings = SettingsRoutes(core, keys)
-    certificates = Certificates(core, keys)
-    profile = ProfileRoutes(core, keys)
-    backup = Backup(core, keys)
-    accounts = Accounts(core, keys)
-    stats = Stats(core, keys)
     contacts = Contacts(core, keys)
     groups = Groups(core, keys)
-    services = Services(core, keys)
-    configs = Configs(core, keys)
-    figures = MetricsView(core, keys, is_open=open_metrics)
-    routes = [
+    return [
         Route("/v1/messages", messages.collection),
         Route("/api/v{version}/chat", Chat(core, keys).resource),
         Route("/v1/messages/{id}", messages.member),
         Route("/v1/media", media.collection),
         Route("/v1/media/{id}", media.member),
-        Route("/v1/events", EventFeed(core, keys, draining).resource),
+        Route("/v1/events", feed.resource),
         Route("/v1/templates", templates.collection),
         Route("/v1/templates/import", templates.imports),
         Route("/v1/templates/{id}", templates.member),
+        Route("/v1/contacts", contacts.collection),
+        Route("/v1/contacts/{wa_id}/identity", contacts.identity),
+        Route("/v1/groups", groups.collection),
+        Route("/v1/groups/{id}", groups.member),
+        Route("/v1/groups/{id}/participants", groups.participants),
+    ]
+
+
+def _settings(core: Core, keys: Keys) -> list[Route]:
+    """Who may log in, and what is set for the account."""
+    users = Users(core, keys)
+    settings = SettingsRoutes(core, keys)
+    profile = ProfileRoutes(core, keys)
+    backup = Backup(core, keys)
+    certificates = Certificates(core, keys)
+    accounts = Accounts(core, keys)
+    configs = Configs(core, keys)
+    return [
         Route("/v1/users/login", users.login),
         Route("/v1/users/logout", users.logout),
         Route("/v1/users", users.collection),
@@ -94,11 +116,6 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/certificates/external", certificates.external),
         Route("/v1/certificates/external/ca", certificates.authority),
         Route("/v1/certificates/webhooks/ca", certificates.trusted),
-        Route("/v1/contacts", contacts.collection),
-        Route("/v1/contacts/{wa_id}/identity", contacts.identity),
-        Route("/v1/groups", groups.collection),
-        Route("/v1/groups/{id}", groups.member),
-        Route("/v1/groups/{id}/participants", groups.participants),
         Route("/v1/account", accounts.account),
         Route("/v1/account/verify", accounts.verify),
         Route("/v1/account/shards", accounts.shards),
@@ -107,6 +124,14 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/v1/configs/phone_number", configs.number),
         Route("/v1/configs/templates", configs.templates),
         Route("/v1/configs/templates/{name}", configs.template),
+    ]
+
+
+def _operations(core: Core, keys: Keys, health: HealthView, figures: MetricsView) -> list[Route]:
+    """How the system is, and what cleans it up."""
+    stats = Stats(core, keys)
+    services = Services(core, keys)
+    return [
         Route("/v1/health", health.v1),
         Route("/v1/stats/app", stats.app),
         Route("/v1/stats/app/internal", stats.app_internal),
@@ -119,13 +144,7 @@ def build(core: Core, draining: asyncio.Event, *, files: Core | None = None, ope
         Route("/readyz", health.ready),
         Route("/metrics", figures.resource),
         Route("/v1/metrics", figures.v1),
-        Route("/openapi.json", docs.openapi),
-        *Absent(keys).routes,
-        *(Route(path, asset) for path, asset in docs.assets.items()),
     ]
-    fallback = Fallback()
-    fallback.router = Router(routes, redirect_slashes=False, default=fallback)
-    return fallback.router
 
 
 def now_ms() -> int:

@@ -107,27 +107,27 @@ class Business:
         self._settling: asyncio.Task[None] | None = None
         self._make_parts()
         self._connect_parts()
-        reading = Reading(context, self.sender)
-        messages = Messages(context, self.feed)
-        services: list[Service] = [
-            messages,
+        self.functions = {each: serve for service in self._services() for each, serve in service.functions().items()}
+        self.functions |= {GetShards: self.shards, SetTwoStep: self.set_two_step}
+        """What answers each message that names this account."""
+        self.accept = self.sender.accept
+
+    def _services(self) -> list[Service]:
+        return [
+            Messages(self.context, self.feed),
             self.feed,
             self.peers,
             self.contacts,
             self.webhooks,
-            reading,
+            Reading(self.context, self.sender),
             self.templates,
             self.founding,
             self.settings,
             self.media,
             self.profile,
             self.collection,
-            Backups(context, account, self._setting_store),
+            Backups(self.context, self.account, self._setting_store),
         ]
-        self.functions = {each: serve for service in services for each, serve in service.functions().items()}
-        self.functions |= {GetShards: self.shards, SetTwoStep: self.set_two_step}
-        """What answers each message that names this account."""
-        self.accept = self.sender.accept
 
     def _make_parts(self) -> None:
         context = self.context

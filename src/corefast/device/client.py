@@ -162,10 +162,6 @@ class Device:
         return self._profile.account.device
 
     @property
-    def is_online(self) -> bool:
-        return self._connection.peer is not None
-
-    @property
     def end(self) -> Stopped | None:
         """Why the relay will not serve us again; None while it may."""
         return self._end

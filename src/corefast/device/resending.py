@@ -166,11 +166,14 @@ class Resending:
                 ask.identity = mark
         [state] = await self._post(posts)
         self._check(number, state)
+        return await self._asked(asks)
+
+    async def _asked(self, asks: Sequence[Ask]) -> int:
         unit = Unit()
         for ask in asks:
             ask.is_due = False
-            profile.resends.set_ask(unit, ask, mark, is_due=False)
-        await profile.database.commit(unit)
+            self._profile.resends.set_ask(unit, ask, ask.identity, is_due=False)
+        await self._profile.database.commit(unit)
         count(Outcome.ASKED, len(asks))
         return 0
 
