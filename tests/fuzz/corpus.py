@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-TARGETS = ("frame", "wire", "message", "bundle", "handshake", "snapshot")
+TARGETS = ("frame", "wire", "message", "bundle", "handshake", "snapshot", "group")
 FOLDER = Path(__file__).parent.parent / "corpus"
 MAX_INPUT = 4_096
 """A longer input is not kept: it shows nothing that a short one does not, and the tree stays small."""

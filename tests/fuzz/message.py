@@ -1,6 +1,6 @@
 """Messages as a mailbox brings them: from anybody, and from who holds the right keys and keeps no rule.
 
-A right MAC, or a right signature, over a wrong body is what only the other side of a session can make; the keys come
+A right MAC over a wrong body is what only the other side of a session can make; the keys come
 from the plain model of `tests.protocol`, whose session with us is as old as this process.
 """
 
@@ -9,8 +9,6 @@ from functools import cache
 
 from corefast.endpoint.cipher import Correspondent
 from corefast.errors import MessageReplayed, PeerError
-from corefast.protocol.fields import put_bytes, put_number
-from corefast.protocol.group import Distribution, GroupReceiver, GroupSender
 from corefast.protocol.message import PreKeySignalMessage, SignalMessage
 from corefast.protocol.session import Session
 from tests.protocol.attacker import attacker, victim
@@ -20,8 +18,7 @@ from tests.protocol.stored import Rows, state_of
 from .fixed import Draw, messages_of, snapshot_of
 
 STATES = ["waiting", "answered"]
-GROUP_ID = bytes(range(16))
-PARSE, RECORDED, SEALED, FIRST, FIRST_SEALED, DISTRIBUTION, GROUP, GROUP_SIGNED = range(8)
+PARSE, RECORDED, SEALED, FIRST, FIRST_SEALED = range(5)
 
 
 @cache
@@ -34,15 +31,7 @@ def _begun() -> Rows:
     return rows
 
 
-def _group() -> tuple[GroupSender, GroupReceiver]:
-    sender, receiver = GroupSender.new(GROUP_ID, Draw(b"group")), GroupReceiver(GROUP_ID)
-    receiver.join(Distribution.parse(sender.distribution()))
-    return sender, receiver
-
-
 def seeds() -> list[bytes]:
-    sender, _ = _group()
-    sent = [sender.encrypt(b"one", Draw(b"sign")) for _ in range(3)]
     body = attacker().body
     bodies = [body(counter, write_pq(index)) for counter, index in ((0, 1), (1, 2), (2, 2), (50, 60))]
     bodies += [body(1, write_pq(2), bytes(16)), body(1, write_pq(2), b""), body(1, b"\x02\x01"), body(0, b"\x02")]
@@ -56,10 +45,6 @@ def seeds() -> list[bytes]:
         *(bytes([SEALED, 0]) + body for body in bodies),
         bytes([FIRST, 0]) + first,
         *(bytes([FIRST_SEALED, 0]) + body for body in bodies),
-        bytes([DISTRIBUTION, 0]) + sender.distribution(),
-        *(bytes([GROUP, 0]) + message for message in sent),
-        *(bytes([GROUP_SIGNED, 0]) + message[:-64] for message in sent),
-        bytes([GROUP_SIGNED, 0]) + b"\x33" + put_bytes(1, GROUP_ID) + put_number(3, 2**32 - 1) + put_bytes(4, b""),
     ]
 
 
@@ -108,26 +93,6 @@ def _first_sealed(body: bytes, _: int) -> None:
         _open(Correspondent.new(), 3, attacker().first(message))
 
 
-def _distribution(message: bytes, _: int) -> None:
-    try:
-        distribution = Distribution.parse(message)
-    except PeerError:
-        return
-    assert Distribution.parse(distribution.encode()) == distribution
-    receiver = GroupReceiver(distribution.distribution_id)
-    receiver.join(distribution)
-    assert GroupReceiver.restore(receiver.snapshot()).snapshot() == receiver.snapshot()
-
-
-def _group_message(message: bytes, _: int) -> None:
-    _read_group(message)
-
-
-def _group_signed(body: bytes, _: int) -> None:
-    sender, _ = _group()
-    _read_group(body + sender._signing.sign(body, Draw(b"sign")))
-
-
 def _read(session: Session, message: bytes) -> None:
     """A message is read once; whatever else comes of it changes nothing."""
     before = session.snapshot()
@@ -162,26 +127,4 @@ def _open(them: Correspondent, kind: int, message: bytes) -> None:
         raise AssertionError("a message was read twice")
 
 
-def _read_group(message: bytes) -> None:
-    _, receiver = _group()
-    before = receiver.snapshot()
-    for _ in range(2):
-        try:
-            receiver.decrypt(message)
-        except PeerError:
-            assert receiver.snapshot() == before
-        else:
-            assert receiver.snapshot() != before
-            before = receiver.snapshot()
-
-
-_TARGETS: list[Callable[[bytes, int], None]] = [
-    _parse,
-    _recorded,
-    _sealed,
-    _first,
-    _first_sealed,
-    _distribution,
-    _group_message,
-    _group_signed,
-]
+_TARGETS: list[Callable[[bytes, int], None]] = [_parse, _recorded, _sealed, _first, _first_sealed]

@@ -1,4 +1,4 @@
-"""What comes back from a store: sessions, records of sessions, sender keys, sealed values, keys.
+"""What comes back from a store: sessions, records of sessions, sealed values, keys; sender keys are with `group`.
 
 The seal of the vault keeps strangers out; a fault of ours, or of an older release, still has to end in a typed error.
 """
@@ -9,7 +9,6 @@ from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.selection import Selection
 from corefast.endpoint.vault import Vault
 from corefast.errors import KeyMalformed, SealBroken, SnapshotInvalid
-from corefast.protocol.group import Distribution, GroupReceiver, GroupSender
 from corefast.protocol.keys import KemKeyPair, KeyPair
 from corefast.protocol.session import Session
 from tests.protocol.stored import Rows, state_of
@@ -17,8 +16,7 @@ from tests.protocol.stored import Rows, state_of
 from .fixed import RECORDED, Draw, messages_of, refusal_of, snapshot_of
 
 STATES = [name for name, recorded in RECORDED.items() if isinstance(recorded, dict)]
-GROUP_ID = bytes(range(16))
-SESSION, SELECTION, SENDER, RECEIVER, VAULT, KEYS = range(6)
+SESSION, SELECTION, VAULT, KEYS = range(4)
 
 
 def _record(snapshots: list[bytes]) -> bytes:
@@ -27,18 +25,12 @@ def _record(snapshots: list[bytes]) -> bytes:
 
 def seeds() -> list[bytes]:
     snapshots = [snapshot_of(state) for state in STATES]
-    sender, receiver = GroupSender.new(GROUP_ID, Draw(b"group")), GroupReceiver(GROUP_ID)
-    receiver.join(Distribution.parse(sender.distribution()))
-    messages = [sender.encrypt(b"one", Draw(b"sign")) for _ in range(4)]
-    receiver.decrypt(messages[3])
     return [
         *(bytes([SESSION]) + snapshot for snapshot in snapshots),
         bytes([SELECTION]) + _record(snapshots),
         bytes([SELECTION]) + _record([b"", snapshots[0]]),
         *(bytes([SELECTION, 2]) + Session.restore(snapshot).record() for snapshot in snapshots),
         *(bytes([SESSION]) + Session.restore(snapshot).snapshot() for snapshot in snapshots),
-        bytes([SENDER]) + sender.snapshot(),
-        bytes([RECEIVER]) + receiver.snapshot(),
         bytes([VAULT]) + _vault().seal("table", b"key", b"a secret"),
         bytes([KEYS]) + bytes(32),
         bytes([KEYS]) + bytes(64),
@@ -77,32 +69,6 @@ def _selection(data: bytes) -> None:
     assert state_of(rows.load()) == state_of(them)
 
 
-def _sender(data: bytes) -> None:
-    try:
-        sender = GroupSender.restore(data)
-    except SnapshotInvalid:
-        return
-    assert GroupSender.restore(sender.snapshot()).snapshot() == sender.snapshot()
-    if not refusal_of(lambda: sender.encrypt(b"on", Draw(b"group"))):
-        assert Distribution.parse(sender.distribution()).iteration > 0
-
-
-def _receiver(data: bytes) -> None:
-    try:
-        receiver = GroupReceiver.restore(data)
-    except SnapshotInvalid:
-        return
-    assert GroupReceiver.restore(receiver.snapshot()).snapshot() == receiver.snapshot()
-    before = receiver.snapshot()
-    for count in (0, 5):
-        sender = GroupSender.new(GROUP_ID, Draw(b"group"))
-        for _ in range(count):
-            sender.encrypt(b"passed over", Draw(b"sign"))
-        if refusal_of(lambda sender=sender: receiver.decrypt(sender.encrypt(b"on", Draw(b"sign")))):  # type: ignore[misc]
-            assert receiver.snapshot() == before
-        before = receiver.snapshot()
-
-
 def _vault() -> Vault:
     return Vault(bytes(32), Draw(b"vault"))
 
@@ -121,4 +87,4 @@ def _keys(data: bytes) -> None:
         assert error is None or isinstance(error, KeyMalformed)
 
 
-_READERS: list[Callable[[bytes], None]] = [_session, _selection, _sender, _receiver, _sealed, _keys]
+_READERS: list[Callable[[bytes], None]] = [_session, _selection, _sealed, _keys]
