@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from corefast.core.ids import group_id
+from corefast.endpoint.trust import identity_hash
 from corefast.errors import RemoteRefused, SessionMissing
 from corefast.limits import MAX_GROUP_MEMBERS, MAX_GROUPS_OF_FOUNDER
 from corefast.wire.body import Text
@@ -14,6 +15,7 @@ from corefast.wire.event import EventKind, State
 from corefast.wire.gateway import Done, Idempotency, MarkRead, Send
 from corefast.wire.group import ChangeGroup, GetGroup, ListGroups, NewGroup
 from corefast.wire.messages import Item, Kind, PostState
+from corefast.wire.peer import AcceptIdentity
 from tests.core.fake import NOW_MS
 from tests.core.member import Member
 from tests.core.test_receive import deliver
@@ -400,6 +402,41 @@ def test_barred_member_fails_alone_and_a_changed_identity_begins_a_new_chain(tmp
         assert number == CUSTOMER and part.kind != Kind.SENDER_KEY
         await party.send("and on")
         assert party.kinds(await party.heard(1)) == {CUSTOMER: Kind.SENDER_KEY}
+
+    story(main, tmp_path, identity_policy="block")
+
+
+def test_founder_whose_new_identity_nobody_has_acknowledged_brings_nobody_in(tmp_path):
+    async def main(world):
+        ann = Party(world, (CUSTOMER, OTHER)).members[CUSTOMER]
+        ann.meet(world.relay.bundle_of_business())
+        name = os.urandom(16)
+        await deliver(
+            world, ann.tell(GroupNews(), GroupTag(name, ann.key(name), Roster(1, "Ann's", [BUSINESS, OTHER])))
+        )
+        stock = world.relay.registers[-1].prekeys
+        stock.one_time.pop()
+        stock.one_time_kem.pop()
+        eve = Member(CUSTOMER)
+        eve.meet(world.relay.bundle_of_business())
+        world.relay.replace(eve)
+        lie, more = Roster(2, "Ann's", [BUSINESS, OTHER, THIRD]), os.urandom(16)
+        await deliver(world, eve.tell("it is me", GroupTag(name, eve.key(name), lie)))
+        await deliver(world, eve.tell(GroupNews(), GroupTag(more, b"", Roster(1, "More", [BUSINESS, OTHER]))))
+        assert (await world.events(1, EventKind.MESSAGE))[0].group == group_id(name), "what comes is read"
+        assert (await world.front.call(ListGroups(BUSINESS))).ids == [group_id(name)]
+        assert (await world.front.call(GetGroup(BUSINESS, group_id(name)))).members == [CUSTOMER, BUSINESS, OTHER]
+        await deliver(world, eve.say("unheard", GroupTag(name)))
+        await world.events(1, EventKind.UNREADABLE)
+        identity = identity_hash(eve.own.identity.public)
+        await world.front.call(AcceptIdentity(CUSTOMER, identity))
+        await deliver(world, eve.tell("again", GroupTag(name, eve.key(name), lie)))
+        assert (await world.front.call(GetGroup(BUSINESS, group_id(name)))).members == [
+            CUSTOMER,
+            BUSINESS,
+            OTHER,
+            THIRD,
+        ]
 
     story(main, tmp_path, identity_policy="block")
 

@@ -26,6 +26,7 @@ from corefast.device.sending import Sending
 from corefast.device.store.inbox import What
 from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.group import GroupSender
+from corefast.endpoint.trust import Policy
 from corefast.errors import GroupNotJoined, GroupNotOurs, MessageTooLong
 from corefast.store.database import Unit
 from corefast.wire.body import ContactCard, ContactCards, PersonName, Reaction, Text
@@ -639,5 +640,28 @@ def test_new_identity_of_a_member_ends_our_key_and_his(tmp_path, relay_url, post
                 posts.clear()
                 await say(c, "ann", group, "four", "cay")
                 assert Kind.SENDER_KEY not in {kinds[0] for _, to, kinds, _ in posts if to == c.number("cay")}
+
+    run(main)
+
+
+def test_founder_whose_new_identity_the_user_has_not_accepted_brings_nobody_in(tmp_path, relay_url):
+    async def main():
+        async with circle(tmp_path, relay_url, "ann", "bob", "eve", identity_policy=Policy.BLOCK) as c:
+            group = await found(c, "ann", "Dinner", "bob")
+            before = await c.bob.device.groups.get(group)
+            roster = Roster(9, "Dinner", [c.number("bob"), c.number("eve")])
+            async with c.world.device(c.number("ann"), home="stolen", replace=True) as stolen:
+                await stolen.until(Ready)
+                for key in (b"", chain(group)):
+                    content = Content(os.urandom(16), 1, Text("it is me"), group=GroupTag(group, key, roster))
+                    await lie(stolen, c.number("bob"), content)
+                    await c.bob.until(MessageReceived, text="it is me")
+                    assert await c.bob.device.groups.get(group) == before
+                kept = ("SELECT * FROM group_sender WHERE number = ?", c.number("ann"))
+                assert change(c.world.folder / "bob", kept) == []
+                await c.bob.device.accept_identity(c.number("ann"))
+                await lie(stolen, c.number("bob"), content)
+                await c.bob.until(GroupChanged, added=[c.number("eve")])
+                assert len(change(c.world.folder / "bob", kept)) == 1
 
     run(main)

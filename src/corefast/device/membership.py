@@ -46,13 +46,21 @@ class Membership:
         check_said(content, number, known.id)
         return content, plaintext
 
-    async def take_roster(self, known: KnownGroup, tag: GroupTag, author: str) -> News | None:
-        """Take a roster that *author* brings, where it counts; return what that changes."""
+    async def take_tag(self, known: KnownGroup, tag: GroupTag, sender: Address, *, is_barred: bool) -> News | None:
+        """Take the roster and the sender key that *sender* brings, where they count; return what that changes.
+
+        Who *is_barred*, by an identity key that nobody has accepted, would decide by a roster who reads us. His key is
+        not taken either, so that once he is accepted, what is missing is asked for and comes with both.
+        """
         own_number = self._profile.account.number
-        group = take_roster(known.group, tag, author, own_number)
-        if group is None or (known.group is None and not await self._has_room(author)):
-            return None
-        return known.become(group, own_number)
+        news = None
+        group = take_roster(known.group, tag, sender.id, own_number)
+        if group is not None and (known.group is not None or await self._has_room(sender.id)):
+            if is_barred:
+                return None
+            news = known.become(group, own_number)
+        await self._take_key(known, tag, sender)
+        return news
 
     def take_copy(self, known: KnownGroup, tag: GroupTag, founder: str) -> News | None:
         """Take a roster that another device of ours has."""
@@ -68,7 +76,7 @@ class Membership:
             self.unsettled.add(known.id)
         return known.lose(number)
 
-    async def take_key(self, known: KnownGroup, tag: GroupTag, sender: Address) -> None:
+    async def _take_key(self, known: KnownGroup, tag: GroupTag, sender: Address) -> None:
         """Take the sender key of a member."""
         if tag.key and known.has(sender.id) and known.has(self._profile.account.number):
             receiver = await self._profile.groups.sender(known, sender.id, sender.device)

@@ -11,7 +11,7 @@ from typing import TextIO
 import msgspec
 
 from corefast.address import canonical_number
-from corefast.device.directory import Directory
+from corefast.device.directory import Directory, KnownPeer
 from corefast.device.group import GroupDirectory
 from corefast.device.handover import Handover
 from corefast.device.store.groups import GroupStore
@@ -127,6 +127,10 @@ class Profile:
     @property
     def own(self) -> OwnKeys:
         return self.account.own
+
+    def bars(self, peer: KnownPeer) -> bool:
+        """Tell whether *peer* gets nothing before the user has accepted its identity key."""
+        return not peer.is_accepted and self.options.identity_policy is Policy.BLOCK
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

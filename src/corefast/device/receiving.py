@@ -198,8 +198,8 @@ class Delivery:
         """Take what somebody said in a group, or of one."""
         author = item.sender.id
         known = await self._members.load(tag.id)
-        self._put_news(item, known, await self._members.take_roster(known, tag, author))
-        await self._members.take_key(known, tag, item.sender)
+        is_barred = self._profile.bars(self._peers[author])
+        self._put_news(item, known, await self._members.take_tag(known, tag, item.sender, is_barred=is_barred))
         match content.body:
             case GroupLeave():
                 self._put_news(item, known, self._members.take_leave(known, author))

@@ -27,7 +27,6 @@ from corefast.endpoint.resend import (
     resend_from,
     retry_ms,
 )
-from corefast.endpoint.trust import Policy
 from corefast.errors import BusyError, CallTimeout, CorefastError, LinkLost, RemoteRefused
 from corefast.limits import CALL_TIMEOUT_MS
 from corefast.logs import get_logger, log_crash
@@ -265,7 +264,7 @@ class Resending:
 
     def _identity(self, peer: KnownPeer, bundle: Bundle | None) -> bytes | None:
         """Return the identity key that we write to; None where it has changed, or is to be accepted first."""
-        if not peer.is_accepted and self._profile.options.identity_policy is Policy.BLOCK:
+        if self._profile.bars(peer):
             return None
         if bundle is None:
             return peer.identity

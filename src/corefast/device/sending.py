@@ -23,7 +23,7 @@ from corefast.device.store.outbox import OutboxRow
 from corefast.endpoint.cipher import Correspondent
 from corefast.endpoint.fanout import bundle_of, check_devices, fan_out
 from corefast.endpoint.resend import identity_mark
-from corefast.endpoint.trust import Policy, Trust, check_identity
+from corefast.endpoint.trust import Trust, check_identity
 from corefast.errors import (
     BundleInvalid,
     BusyError,
@@ -267,7 +267,7 @@ class Sending:
                 self.drop(progress.dropped)
                 self._report(told)
                 return []
-            if not peer.is_accepted and profile.options.identity_policy is Policy.BLOCK:
+            if profile.bars(peer):
                 raise IdentityUnacknowledged("the peer's identity key changed, and the new one is not accepted")
             lane.take_back()
             rows = list(lane.waiting)[:_LANE_BATCH]

@@ -4,6 +4,7 @@ import msgspec
 
 from corefast.core.context import Context
 from corefast.core.group.ties import forget_given
+from corefast.core.identity import is_barred
 from corefast.core.send.lane import Lane
 from corefast.core.store.groups import Ties
 from corefast.endpoint.group import (
@@ -52,7 +53,7 @@ class Intake:
         Raises `GroupUnknown` where it is said in a group that one of both is not in.
         """
         groups = self._context.groups
-        self._take_roster(lane, tag)
+        tag = self._take_roster(lane, tag)
         group = groups.get(tag.id)
         is_theirs = group is not None and group.has(lane.number)
         if tag.key and is_theirs:
@@ -84,15 +85,23 @@ class Intake:
         for name in self._changed:
             self._context.groups.doubt(name)
 
-    def _take_roster(self, lane: Lane, tag: GroupTag) -> None:
+    def _take_roster(self, lane: Lane, tag: GroupTag) -> GroupTag:
+        """Take a roster that counts; return what of the tag counts besides.
+
+        Under an identity key that bars its owner a roster would decide who reads us. Its key is not taken either, so
+        that once the identity is acknowledged, what is missing is asked for and comes with both.
+        """
         context, groups = self._context, self._context.groups
         before = groups.get(tag.id)
         after = take_roster(before, tag, lane.number, context.number)
         if after is None or before is None and not self._has_room(lane.number):
-            return
+            return tag
+        if is_barred(context, lane):
+            return GroupTag(tag.id)
         self._put(after)
         if before is not None and not set(before.others("")) <= set(after.others("")):
             groups.outdate(self._unit, tag.id)
+        return tag
 
     def _put(self, group: Group) -> None:
         self._changed[group.id] = group
