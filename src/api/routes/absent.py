@@ -13,6 +13,7 @@ from api.resource import Resource
 
 STICKERS = "sticker packs have no meaning here: send a sticker as a message of its own, type `sticker`"
 GROUPS = "a group's founder alone administers it here: PUT /v1/groups/{id} and POST or DELETE …/participants"
+LEAVE = "a business does not leave a group here: its founder removes it, by DELETE …/participants or on the phone"
 
 
 class Part(NamedTuple):
@@ -30,7 +31,7 @@ PARTS = (
     Part("/v1/stickerpacks/{pack}/stickers/{index}", ("GET", "PATCH", "DELETE"), STICKERS),
     Part("/v1/groups/{group}/icon", ("GET", "POST", "DELETE"), GROUPS),
     Part("/v1/groups/{group}/invite", ("GET", "DELETE"), GROUPS),
-    Part("/v1/groups/{group}/leave", ("POST",), GROUPS),
+    Part("/v1/groups/{group}/leave", ("POST",), LEAVE),
     Part("/v1/groups/{group}/admins", ("PATCH", "DELETE"), GROUPS),
 )
 

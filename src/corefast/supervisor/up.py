@@ -54,7 +54,7 @@ class UpConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     replace: Annotated[bool, Meta(description="take the number over from whoever has it at the relay")] = False
     pin: Annotated[str, Meta(description="the number's pin, where it has one and is taken over")] = ""
-    demo: Annotated[bool, Meta(description="add a phone that echoes and, without --webhook, a receiver")] = False
+    demo: Annotated[bool, Meta(description="add a phone that echoes and, where no webhook is set, a receiver")] = False
     log_level: Annotated[str, Meta(description="of the programs: debug, info, warning or error")] = "info"
 
 
