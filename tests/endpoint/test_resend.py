@@ -8,12 +8,16 @@ from corefast.endpoint.resend import (
     Ask,
     Book,
     Budget,
+    Draft,
     Outcome,
     Sent,
+    awaited_ids,
     derive_resend_id,
     identity_mark,
     is_curable,
     refusal,
+    resend_from,
+    retry_ms,
 )
 from corefast.errors import (
     ContentMalformed,
@@ -125,3 +129,47 @@ def test_requests_of_a_peer_are_looked_at_so_often_an_hour():
     assert book.take_request("eve", [], NOW_MS) == ([], None)
     assert book.take_request("bob", [], NOW_MS + HOUR_MS) == ([], None)
     assert Book(0).take_request("bob", [], NOW_MS) == ([], Outcome.OFF)
+
+
+def test_a_draft_is_in_the_book_after_its_commit_only():
+    book = Book(LIFE_MS)
+    draft, one = Draft(book), ask()
+    one.is_due = False
+    draft.add(one)
+    draft.add_again(one)
+    draft.add_debtor("carol")
+    [awaited, *_] = awaited_ids(one.id)
+    assert (draft.awaited("bob", awaited), book.awaited("bob", awaited)) == (one, None)
+    assert draft.peers == {"bob", "carol"} and not book.busy()
+    draft.done()
+    assert book.has(one) and book.busy() == {"bob", "carol"}
+
+
+def test_what_a_draft_answered_is_open_again_where_its_commit_failed():
+    book = Book(LIFE_MS)
+    one = ask()
+    book.add(one)
+    draft = Draft(book)
+    assert draft.take("bob", one.id, EVE) is None and book.has(one)
+    assert (draft.take("bob", one.id, ALICE), draft.take("bob", one.id, ALICE)) == (one, None)
+    draft.undo()
+    assert book.find("bob", one.id, ALICE) is one
+
+
+def test_a_draft_counts_what_it_has_added_itself():
+    draft = Draft(Book(LIFE_MS))
+    for number in range(MAX_RESEND_IDS):
+        assert draft.may_ask("bob")
+        draft.add(ask(number))
+    assert not draft.may_ask("bob") and draft.may_ask("carol")
+
+
+def test_retries_grow_from_a_second_to_five_minutes():
+    waits = [retry_ms(failures) for failures in (1, 2, 3, 9, 10, 10_000)]
+    assert waits == [1_000, 2_000, 4_000, 256_000, 300_000, 300_000]
+
+
+@pytest.mark.parametrize("stored", [None, b"", b"\xc1", bytes(40)])
+def test_nothing_is_resent_of_a_content_that_is_lost_or_damaged(stored: bytes | None):
+    sent = Sent(identity_mark(ALICE), 0, is_done=False, times=1, serial=1)
+    assert resend_from(stored, sent, bytes(16)) is None

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from corefast.wire.body import Saying, Text
+from corefast.wire.body import Saying, words_of
 from corefast.wire.content import Medium, Unsupported
 
 
@@ -53,7 +53,7 @@ class MessageReceived(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The words of a text; empty for anything else."""
-        return self.body.body if isinstance(self.body, Text) else ""
+        return words_of(self.body)
 
     @property
     def peer(self) -> str | bytes:
@@ -107,7 +107,7 @@ class MessageSent(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The words of a text; empty for anything else."""
-        return self.body.body if isinstance(self.body, Text) else ""
+        return words_of(self.body)
 
     @property
     def peer(self) -> str | bytes:

@@ -212,3 +212,8 @@ Saying = (
     | Reaction
 )
 """Everything that people and businesses say to each other."""
+
+
+def words_of(body: object) -> str:
+    """Return the words of a text; empty for anything else."""
+    return body.body if isinstance(body, Text) else ""

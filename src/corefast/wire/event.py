@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from corefast.wire.body import Saying, Text
+from corefast.wire.body import Saying, words_of
 from corefast.wire.media import MediaInfo
 
 
@@ -84,7 +84,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     @property
     def text(self) -> str:
         """The words of a text message, else nothing."""
-        return self.body.body if isinstance(self.body, Text) else ""
+        return words_of(self.body)
 
 
 class ReadEvents(msgspec.Struct, frozen=True, array_like=True, tag=14):
