@@ -441,6 +441,29 @@ def test_founder_whose_new_identity_nobody_has_acknowledged_brings_nobody_in(tmp
     story(main, tmp_path, identity_policy="block")
 
 
+def test_sender_keys_of_one_peer_are_bounded_and_the_one_unheard_for_longest_gives_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("corefast.core.group.intake.MAX_RECEIVER_BYTES", 400)
+
+    async def main(world):
+        ann = Party(world).members[CUSTOMER]
+        ann.meet(world.relay.bundle_of_business())
+        names = [os.urandom(16) for _ in range(6)]
+        for name in names:
+            await deliver(world, ann.tell(GroupNews(), GroupTag(name, ann.key(name), Roster(1, "Ann's", [BUSINESS]))))
+        await world.restart()
+        await world.attached()
+        await deliver(world, ann.say("late", GroupTag(names[-1])))
+        assert (await world.events(1, EventKind.MESSAGE))[0].group == group_id(names[-1])
+        await deliver(world, ann.say("lost", GroupTag(names[0])))
+        await world.events(1, EventKind.UNREADABLE)
+        await deliver(world, ann.tell("again", GroupTag(names[0], ann.key(names[0]))))
+        await deliver(world, ann.say("on", GroupTag(names[0])))
+        told = [event.group for event in await world.events(3, EventKind.MESSAGE)]
+        assert told == [group_id(names[-1]), group_id(names[0]), group_id(names[0])]
+
+    story(main, tmp_path)
+
+
 def test_idempotency_key_of_a_group_message_answers_again_and_limits_are_told(tmp_path):
     async def main(world):
         party = await Party(world).found()

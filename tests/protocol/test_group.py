@@ -1,5 +1,7 @@
 """Sender keys: order, loss, replay, forgery, restore."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest import mark, raises
@@ -20,7 +22,7 @@ from corefast.errors import (
 from corefast.limits import MAX_MESSAGE_GAP, MAX_PLAINTEXT_BYTES, MAX_SKIPPED_KEYS
 from corefast.protocol.chain import step_chain
 from corefast.protocol.fields import put_bytes, put_number, take_fields
-from corefast.protocol.group import Distribution, GroupReceiver, GroupSender
+from corefast.protocol.group import MAX_STATES, Distribution, GroupReceiver, GroupSender
 from corefast.protocol.keys import KeyPair
 
 from .party import RANDOM
@@ -89,6 +91,50 @@ def test_a_gap_is_bounded_and_the_newest_keys_are_kept():
     assert receiver.decrypt(kept) == b"kept"
     refused(receiver, early, MessageReplayed)
     assert len(receiver.snapshot()) < 100_000
+
+
+def test_chains_of_one_sender_keep_together_so_many_skipped_keys_and_those_of_the_newest():
+    senders, receiver = [GroupSender.new(GROUP, RANDOM) for _ in range(MAX_STATES)], GroupReceiver(GROUP)
+    late = {}
+    for sender in senders:
+        receiver.join(Distribution.parse(sender.distribution()))
+        late[sender] = sender.encrypt(b"late", RANDOM)
+    for sender in senders:
+        skip(sender, MAX_SKIPPED_KEYS - 1)
+        assert receiver.decrypt(sender.encrypt(b"on", RANDOM)) == b"on"
+        assert receiver.skipped == MAX_SKIPPED_KEYS and len(receiver.snapshot()) < 100_000
+    assert receiver.decrypt(late[senders[-1]]) == b"late"
+    refused(receiver, late[senders[0]], MessageReplayed)
+
+
+def test_keys_that_are_used_up_are_wiped(monkeypatch):
+    wiped = []
+    monkeypatch.setattr("corefast.protocol.group.wipe", lambda secret: wiped.append(bytes(memoryview(secret))))
+    sender, receiver = group_pair()
+    seeds, chain_key = [], sender._state.chain_key
+    chain_keys = [chain_key]
+    for _ in range(3):
+        seed, chain_key = step_chain(chain_key)
+        seeds.append(seed)
+        chain_keys.append(chain_key)
+    messages = [sender.encrypt(b"x", RANDOM) for _ in range(3)]
+    assert {*seeds, *chain_keys[:3]} <= set(wiped)
+    wiped.clear()
+    receiver.decrypt(messages[2])
+    assert {seeds[2], *chain_keys[:3]} <= set(wiped) and seeds[0] not in wiped
+    receiver.decrypt(messages[0])
+    assert seeds[0] in wiped
+
+
+def test_no_copy_of_a_used_key_keeps_it_from_being_wiped(monkeypatch):
+    done = []
+    monkeypatch.setattr("corefast.protocol.group.wipe", lambda secret: done.append(sys.getrefcount(secret)))
+    sender, receiver = group_pair()
+    messages = [sender.encrypt(b"x", RANDOM) for _ in range(3)]
+    receiver = GroupReceiver.restore(receiver.snapshot())
+    receiver.decrypt(messages[2])
+    # The holder that `wipe` allows, the call, the argument of the spy and that of the count.
+    assert len(done) > 12 and max(done) <= 4
 
 
 def test_a_message_that_its_sender_did_not_sign_is_refused():

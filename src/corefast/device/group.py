@@ -12,6 +12,8 @@ from corefast.store.database import Unit
 from corefast.wire.content import GroupTag
 
 MAX_CACHED_GROUPS = 64
+MAX_CACHED_SKIPPED = 64
+"""Keys for late messages of one sender; who has more is read again with his next message."""
 MAX_CACHED_SENDERS = 64
 """Of one group, between two commits; the others are read again when they are needed."""
 
@@ -29,7 +31,7 @@ class News(msgspec.Struct, frozen=True, array_like=True):
 class KnownGroup:
     """A group, our sender key in it, to whom that was given, and the keys of the members that are in use."""
 
-    __slots__ = ("id", "group", "chain", "given", "senders", "gone", "is_news", "is_moved", "fresh", "touched")
+    __slots__ = ("id", "group", "chain", "given", "senders", "gone", "is_news", "is_moved", "fresh", "touched", "large")
 
     def __init__(self, group_id: bytes) -> None:
         self.id = group_id
@@ -43,6 +45,8 @@ class KnownGroup:
         """Whether the group, and our chain, differ from what is stored."""
         self.fresh: set[str] = set()
         self.touched: set[tuple[str, int]] = set()
+        self.large: set[tuple[str, int]] = set()
+        """Whose keys take too much memory to stay."""
 
     def has(self, number: str) -> bool:
         return self.group is not None and self.group.has(number)
@@ -111,6 +115,8 @@ class KnownGroup:
     def put(self, number: str, device: int, receiver: GroupReceiver) -> None:
         self.senders[number, device] = receiver
         self.touched.add((number, device))
+        if receiver.skipped > MAX_CACHED_SKIPPED:
+            self.large.add((number, device))
 
     def _chain(self, random: Random) -> GroupSender:
         if self.chain is None or self.chain.is_stale:
@@ -228,6 +234,9 @@ class GroupDirectory:
         while len(self._groups) > MAX_CACHED_GROUPS:
             self._groups.popitem(last=False)
         for known in self._groups.values():
+            for sender in known.large:
+                known.senders.pop(sender, None)
+            known.large.clear()
             if len(known.senders) > MAX_CACHED_SENDERS:
                 known.senders.clear()
 

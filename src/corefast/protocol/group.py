@@ -20,6 +20,7 @@ from corefast.errors import (
 from corefast.limits import MAX_ENVELOPE_BYTES, MAX_MESSAGE_GAP, MAX_PLAINTEXT_BYTES, MAX_SKIPPED_KEYS
 from corefast.native.aead import cbc_decrypt, cbc_encrypt
 from corefast.native.kdf import hkdf_sha256
+from corefast.native.secret import wipe
 from corefast.protocol.chain import step_chain
 from corefast.protocol.fields import Fields, put_bytes, put_number, take_bytes, take_fields, take_u32
 from corefast.protocol.keys import PUBLIC_SIZE, KeyPair, Random, raw_public, verify_signature
@@ -138,7 +139,10 @@ class GroupSender:
             )
         )
         message = signed + self._signing.sign(signed, random)
-        state.chain_key, state.iteration = next_key, state.iteration + 1
+        used_key, state.chain_key, state.iteration = state.chain_key, next_key, state.iteration + 1
+        wipe(used_key)
+        wipe(seed)
+        wipe(key)
         return message
 
     def snapshot(self) -> bytes:
@@ -194,8 +198,16 @@ class GroupReceiver:
         step = _find(state, iteration)
         iv, key = _message_keys(step.seed)
         plaintext = cbc_decrypt(key, iv, ciphertext)
+        wipe(key)
         _commit(state, iteration, step)
+        wipe(step.seed)
+        _trim(self._state.states)
         return plaintext
+
+    @property
+    def skipped(self) -> int:
+        """How many keys are kept for messages that may still come."""
+        return sum(len(state.skipped) for state in self._state.states)
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; secret."""
@@ -230,10 +242,19 @@ def _find(state: _Receiving, iteration: int) -> _Step:
     passed: dict[int, bytes] = {}
     chain_key = state.chain_key
     for place in range(state.iteration, iteration):
-        seed, chain_key = step_chain(chain_key)
+        seed, following = step_chain(chain_key)
+        if place > state.iteration:
+            wipe(chain_key)
+        chain_key = following
         if iteration - place <= MAX_SKIPPED_KEYS:
             passed[place] = seed
-    return _Step(*step_chain(chain_key), passed)
+        else:
+            wipe(seed)
+    step = _Step(*step_chain(chain_key), passed)
+    if gap:
+        del following
+        wipe(chain_key)
+    return step
 
 
 def _commit(state: _Receiving, iteration: int, step: _Step) -> None:
@@ -241,15 +262,25 @@ def _commit(state: _Receiving, iteration: int, step: _Step) -> None:
         del state.skipped[iteration]
         return
     state.skipped.update(step.passed)
-    for place in list(state.skipped)[: max(0, len(state.skipped) - MAX_SKIPPED_KEYS)]:
-        del state.skipped[place]
-    state.chain_key, state.iteration = step.next_key, iteration + 1
+    used_key, state.chain_key, state.iteration = state.chain_key, step.next_key, iteration + 1
+    wipe(used_key)
+
+
+def _trim(states: list[_Receiving]) -> None:
+    """Keep so many skipped keys of one sender, those of the newest chains: whoever jumps in each fills no memory."""
+    surplus = sum(len(state.skipped) for state in states) - MAX_SKIPPED_KEYS
+    for state in reversed(states):
+        for place in list(state.skipped)[: max(0, surplus)]:
+            wipe(state.skipped.pop(place))
+            surplus -= 1
 
 
 def _message_keys(seed: bytes) -> tuple[bytes, bytes]:
     """Return (iv, key) of a 32-byte seed (libsignal, sender_keys.rs)."""
     keys = hkdf_sha256(seed, b"", b"WhisperGroup", 48)
-    return keys[:16], keys[16:]
+    iv, key = keys[:16], keys[16:]
+    wipe(keys)
+    return iv, key
 
 
 def _fields_of(message: bytes, tail: int) -> Fields:

@@ -22,6 +22,9 @@ from corefast.store.database import Unit
 from corefast.wire.content import Content, GroupLeave, GroupNews, GroupTag, read_content
 from corefast.wire.messages import Item
 
+MAX_RECEIVER_BYTES = 4_194_304
+"""Of one peer's sender keys, in all groups and of all its devices. What gives way is asked for when it is missed."""
+
 
 class Intake:
     """`lanes`: those whose ties have moved. `done` after the commit of the unit, `undo` where it failed."""
@@ -129,7 +132,13 @@ class Intake:
     def _keep(self, lane: Lane, device: int, receiver: GroupReceiver, name: bytes) -> None:
         if lane.ties is None:
             lane.ties = Ties()
-        lane.ties.receivers[device, name] = receiver.snapshot()
+        receivers = lane.ties.receivers
+        receivers.pop((device, name), None)
+        receivers[device, name] = receiver.snapshot()
+        size = sum(map(len, receivers.values()))
+        while size > MAX_RECEIVER_BYTES:
+            size -= len(receivers.pop(oldest := next(iter(receivers))))
+            self._context.groups.store.forget_receiver(self._unit, lane.peer, *oldest)
         self._heard.add((lane, device, name))
         self._lanes.add(lane)
 
