@@ -133,10 +133,12 @@ def test_who_left_is_not_in_the_group_until_a_newer_roster_has_him():
 
 def test_tag_for_one_member_brings_the_key_to_members_and_the_roster_from_the_founder():
     key = CHAIN.distribution()
-    assert tag_for(DINNER, ANN, BOB, key) == GroupTag(ID, key, ROSTER)
-    assert tag_for(DINNER, CAY, BOB, key) == GroupTag(ID, key, None)
-    assert tag_for(DINNER, ANN, EVE, key) == GroupTag(ID, b"", ROSTER)
-    assert tag_for(DINNER.without(BOB), CAY, BOB, key) == GroupTag(ID)
+    assert tag_for(DINNER, ANN, BOB, key, GroupNews()) == GroupTag(ID, key, ROSTER)
+    assert tag_for(DINNER, CAY, BOB, key, GroupNews()) == GroupTag(ID, key, None)
+    assert tag_for(DINNER, ANN, EVE, key, GroupNews()) == GroupTag(ID, b"", ROSTER)
+    assert tag_for(DINNER.without(BOB), CAY, BOB, key, GroupNews()) == GroupTag(ID)
+    assert tag_for(DINNER, ANN, BOB, key, Text("hello")) == GroupTag(ID, key, ROSTER)
+    assert tag_for(DINNER, ANN, EVE, key, Text("hello")) == GroupTag(ID), "who was removed asks for what he missed"
 
 
 def test_what_comes_under_a_sender_key_is_something_said_in_its_group_by_its_owner():

@@ -9,7 +9,7 @@ from corefast.device.store.outbox import Cipher
 from corefast.endpoint.group import Distribution, Given, Group, GroupReceiver, GroupSender, tag_for
 from corefast.protocol.keys import Random
 from corefast.store.database import Unit
-from corefast.wire.content import GroupTag
+from corefast.wire.content import Body, GroupTag
 
 MAX_CACHED_GROUPS = 64
 MAX_CACHED_SKIPPED = 64
@@ -79,7 +79,9 @@ class KnownGroup:
             self.chain = self.chain._replace(is_stale=True)
             self.is_moved = True
 
-    def tag(self, own_number: str, recipient: str, random: Random, devices_version: int | None = None) -> GroupTag:
+    def tag(
+        self, own_number: str, recipient: str, body: Body, random: Random, devices_version: int | None = None
+    ) -> GroupTag:
         """Return the tag of a message for *recipient* alone.
 
         With *devices_version* it goes to all devices of that list: they can read our chain from here on.
@@ -90,7 +92,7 @@ class KnownGroup:
         if key and devices_version is not None:
             self.given[recipient] = Given.of(key, devices_version)
             self.fresh.add(recipient)
-        return tag_for(self.group, own_number, recipient, key)
+        return tag_for(self.group, own_number, recipient, key, body)
 
     def encrypt(self, plaintext: bytes, random: Random) -> Cipher | None:
         """Return *plaintext* under our sender key, where anybody could read that."""

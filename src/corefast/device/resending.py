@@ -226,7 +226,7 @@ class Resending:
             return content
         profile = self._profile
         known = await profile.groups.load(content.group.id)
-        tag = known.tag(profile.account.number, number, profile.random)
+        tag = known.tag(profile.account.number, number, content.body, profile.random)
         profile.groups.save(unit, known)
         return msgspec.structs.replace(content, group=tag)
 

@@ -382,8 +382,9 @@ def say(
     """
     if row.cipher is not None and known.reaches(row.recipient, row.cipher, version):
         return [Part(device, Kind.SENDER_KEY, row.cipher.body) for device in sorted(correspondents)]
-    tag = known.tag(profile.account.number, row.recipient, profile.random, version)
-    content = msgspec.structs.replace(decode_content(row.content), group=tag)
+    content = decode_content(row.content)
+    tag = known.tag(profile.account.number, row.recipient, content.body, profile.random, version)
+    content = msgspec.structs.replace(content, group=tag)
     return fan_out(encode_content(content), correspondents, profile.random)
 
 

@@ -10,7 +10,18 @@ import msgspec
 from corefast.errors import ContentMalformed, GroupUnknown, PeerError
 from corefast.limits import MAX_GROUP_MEMBERS, MAX_SUBJECT_CHARACTERS
 from corefast.protocol.group import Distribution, GroupReceiver, GroupSender, distribution_id_of
-from corefast.wire.content import Content, GroupId, GroupLeave, GroupNews, GroupTag, Read, ResendRequest, Roster, Sent
+from corefast.wire.content import (
+    Body,
+    Content,
+    GroupId,
+    GroupLeave,
+    GroupNews,
+    GroupTag,
+    Read,
+    ResendRequest,
+    Roster,
+    Sent,
+)
 
 __all__ = [
     "LAST_REVISION",
@@ -103,10 +114,14 @@ def copy_roster(known: Group | None, tag: GroupTag, founder: str) -> Group | Non
     return msgspec.structs.replace(known, roster=roster, gone=[])
 
 
-def tag_for(group: Group, own_number: str, recipient: str, key: bytes) -> GroupTag:
-    """Return the tag of a message for *recipient* alone: the roster where it is ours, our *key* for members only."""
-    roster = group.roster if group.founder == own_number else None
-    return GroupTag(group.id, key if group.has(recipient) else b"", roster)
+def tag_for(group: Group, own_number: str, recipient: str, key: bytes, body: Body) -> GroupTag:
+    """Return the tag of a message for *recipient* alone: the roster where it is ours, our *key* for members only.
+
+    Who is none any more gets the roster with the news of that, and no later one with what he asks for once more.
+    """
+    is_member = group.has(recipient)
+    is_told = group.founder == own_number and (is_member or isinstance(body, GroupNews))
+    return GroupTag(group.id, key if is_member else b"", group.roster if is_told else None)
 
 
 def derive_post_id(message_id: bytes, recipient: str) -> bytes:
