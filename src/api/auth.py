@@ -73,7 +73,7 @@ class Keys:
         known = self._known.get(digest)
         view = known[1] if known and known[0] > self._clock_ms() else await self._ask(token, digest, known is not None)
         if scope is not None and scope not in view.scopes:
-            raise ScopeMissing(f"this API key lacks the scope `{scope}`")
+            raise ScopeMissing(f"this key or token lacks the scope `{scope}`")
         return view
 
     def forget(self, token: bytes) -> None:

@@ -113,7 +113,7 @@ TABLE = {
     "backup.invalid": Row(400, 1009, "this is no backup, or the password is another one"),
     "account.registered": Row(403, 1005, "an account is registered here already"),
     "path.absent": Row(501, 1026, "this part of the on-premises API is not served"),
-    "scope.missing": Row(403, 1005, "this API key lacks the scope for that; make one with: corefast key new"),
+    "scope.missing": Row(403, 1005, "this key or token lacks the scope for that; make a key with: corefast key new"),
     "parameter.missing": Row(400, 1008, "a required parameter is missing"),
     "parameter.invalid": Row(400, 1009, "a parameter has a value that is not allowed"),
     "parameter.unneeded": Row(400, 1010, "a parameter does not go with this type of message; leave it out"),
