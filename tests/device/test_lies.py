@@ -10,7 +10,7 @@ from corefast.address import Address
 from corefast.device import IdentityNews, MessageReceived, Ready, StatusChanged, Unreadable, sending
 from corefast.device.connection import Connection
 from corefast.device.receiving import Delivery
-from corefast.device.sending import Sending
+from corefast.device.sending import FREE_CHANGES, Sending
 from corefast.errors import CreditExceeded
 from corefast.limits import MAX_UNACKED_ITEMS
 from corefast.relay.prekeys import PreKeys
@@ -101,6 +101,32 @@ def test_relay_that_says_again_and_again_that_the_list_is_another_one_has_no_bun
             monkeypatch.setattr(Sending, "take_results", take_results)
             await bob.until(StatusChanged, status="delivered")
             assert len(fetches) <= 4
+
+    run(main)
+
+
+def test_relay_that_names_another_list_of_devices_each_time_has_us_run_no_faster(tmp_path, monkeypatch):
+    take_bundle = PreKeys.take_bundle
+    fetches = []
+
+    async def naming_another(self, account, asker):
+        fetches.append(account.number)
+        return replace(await take_bundle(self, account, asker), devices_version=100 + len(fetches))
+
+    async def main():
+        w = World(tmp_path, "")
+        async with relay_at(tmp_path) as (_, w.url), w.device(w.alice) as alice, w.device(w.bob) as bob:
+            await alice.until(Ready), await bob.until(Ready)
+            monkeypatch.setattr(PreKeys, "take_bundle", naming_another)
+            began = time.monotonic()
+            await bob.device.send_text(w.alice, "once")
+            while len(fetches) < FREE_CHANGES + 3:
+                await bob.device._profile.outbox.status(bytes(16))
+            assert time.monotonic() - began > 0.9, "a second for each time"
+            monkeypatch.setattr(PreKeys, "take_bundle", take_bundle)
+            await bob.until(StatusChanged, status="delivered")
+            assert [event.text for event in await alice.until(MessageReceived)] == ["once"]
+            assert not bob.device._sending._changes
 
     run(main)
 

@@ -52,6 +52,9 @@ RETRY_MS = 1_000
 MAX_WAIT_MS = 60_000
 """The longest that a relay may tell us to wait before we ask again."""
 
+FREE_CHANGES = 2
+"""So often in a row the list of devices may become another one before we wait each time: a relay could have us run."""
+
 _FINAL_CODES = ("number.unknown", "number.invalid")
 """Answers of the relay after which a message fails; all others are tried again."""
 
@@ -106,6 +109,8 @@ class Sending:
         self._pace = Pace(self._post, lambda wait_ms: report([Limited(wait_ms)]))
         self._lanes: dict[str, Lane] = {}
         self._posted: dict[bytes, OutboxRow] = {}
+        self._changes: dict[str, int] = {}
+        """How often a number's list of devices became another one since the relay took something for it."""
         self._count = 0
         self._room = asyncio.Event()
         self._is_closed = False
@@ -166,6 +171,7 @@ class Sending:
             else:
                 _note(progress, result)
                 settled.append(row)
+                self._changes.pop(row.recipient, None)
         if limited:
             self._pace.hold(limited, wait_ms)
         if not settled:
@@ -243,8 +249,8 @@ class Sending:
             bundle = await self._relay.call(FetchBundle(number))
             if not bundle.devices:
                 raise RemoteRefused("number.unknown")
-            if lane.needs_bundle and bundle.devices_version == known.devices_version:
-                await asyncio.sleep(RETRY_MS / 1_000)  # the list is not another one: a relay that says so has us run
+            if lane.needs_bundle:
+                await self._slow_down(number, is_same=bundle.devices_version == known.devices_version)
         encrypted = await self._encrypt(number, lane, bundle)
         if bundle is not None:
             lane.needs_bundle = False
@@ -252,6 +258,12 @@ class Sending:
             lane.waiting.popleft()
             self._posted[row.id] = row
         self._pace.send(encrypted)
+
+    async def _slow_down(self, number: str, *, is_same: bool) -> None:
+        """Wait where the list of devices is not another one, or has become another one too often."""
+        changes = self._changes[number] = self._changes.get(number, 0) + 1
+        if is_same or changes > FREE_CHANGES:
+            await asyncio.sleep(RETRY_MS / 1_000)
 
     async def _encrypt(self, number: str, lane: Lane, bundle: Bundle | None) -> list[OutboxRow]:
         """Return the next rows with ciphertexts that are stored together with the sessions that made them."""
