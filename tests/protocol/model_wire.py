@@ -38,16 +38,23 @@ def take_fields(data: bytes) -> Fields:
         if not 8 <= tag < 2**32:
             raise Refused("a tag")
         if tag & 7 == 0:
-            fields[tag >> 3], data = take_varint(data)
+            value, data = take_varint(data)
+            put_field(fields, tag >> 3, value)
             continue
         sizes = {1: 8, 5: 4}
         size, data = take_varint(data) if tag & 7 == 2 else (sizes.get(tag & 7, MAX + 1), data)
         if size > len(data):
             raise Refused("a field")
         # Only the kind 2 is bytes to a reader; the fixed ones stand for a wrong type.
-        fields[tag >> 3] = data[:size] if tag & 7 == 2 else -1
+        put_field(fields, tag >> 3, data[:size] if tag & 7 == 2 else -1)
         data = data[size:]
     return fields
+
+
+def put_field(fields: Fields, tag: int, value: int | bytes) -> None:
+    """Take the last of a field that comes again, and none where its type is once another."""
+    before = fields.get(tag, value)
+    fields[tag] = value if before != -1 and type(before) is type(value) else -1
 
 
 def take_number(fields: Fields, tag: int, default: int | None = None) -> int:
