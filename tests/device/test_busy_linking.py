@@ -85,16 +85,6 @@ def test_devices_come_and_go_while_messages_flow_both_ways_and_none_is_lost_or_d
             for reader, author in ((alice, bob), (bob, alice)):
                 while "the end" not in texts(reader):
                     await reader.until(MessageReceived)
-                print(
-                    [t.split()[-1] for t in texts(reader)],
-                    [t.split()[-1] for t in written[author]],
-                    [e for e in reader.events if isinstance(e, Unreadable)],
-                    [
-                        (type(e).__name__, getattr(e, "status", ""))
-                        for e in author.events
-                        if getattr(e, "status", "") not in ("sent", "delivered")
-                    ],
-                )
                 assert texts(reader) == written[author]
                 assert not [event for event in author.events if getattr(event, "status", "") == "failed"]
             for watched, kind, author in (
