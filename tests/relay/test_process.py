@@ -1,6 +1,7 @@
 """The relay as a process: killed, locked out, lied to, and searched for what it must not have."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -146,8 +147,8 @@ def test_garbage_truncated_oversize_and_replayed_bytes_end_their_connection_and_
                 writer.write(hostile)
                 if writer.can_write_eof():
                     writer.write_eof()
-                answer = await asyncio.wait_for(reader.read(), 5)
-                assert len(answer) < 400
+                with contextlib.suppress(OSError):  # cut off, perhaps before our own end
+                    assert len(await asyncio.wait_for(reader.read(), 5)) < 400
                 writer.close()
             await _still_served(shop)
 
